@@ -1,0 +1,115 @@
+import { addUsage, type Usage } from './chat.ts'
+import { type Evidence, NO_EVIDENCE, type Patch } from './evidence.ts'
+import { type Tier, tierOf } from './model.ts'
+import type { GenerateOutcome, GenerateStep, Step, VerifyOutcome, VerifyStep } from './step.ts'
+
+export type Verdict = 'accept' | 'escalate' | 'error'
+
+/** One model's try at a job, from its first token to its verdict; the unit of the log. Names as the log spells them. */
+export interface Attempt {
+  /** Counted from 1. */
+  attempt: number
+  model: string
+  tier: Tier
+  duration_ms: number
+  warm_start: boolean
+  /** An exit code proved it; never what a model says of itself. */
+  verified: boolean
+  verdict: Verdict
+  feedback: string
+  output_summary: string
+  runner_output: string
+  usage: Usage
+  verifier_usage: Usage | null
+}
+
+/** An attempt as far as it got: a candidate may still be waiting for its verdict. */
+export interface Try {
+  generate: GenerateStep
+  verify: VerifyStep | null
+}
+
+/** Groups a job's steps into tries: a generate step and the verify step that followed it, if any. */
+export function triesOf(steps: readonly Step[]): Try[] {
+  const tries: Try[] = []
+  for (const step of steps) {
+    if (step.kind === 'generate') tries.push({ generate: step, verify: null })
+    else tries.at(-1)!.verify = step
+  }
+  return tries
+}
+
+const SUMMARY_CHARS = 500
+const RUNNER_OUTPUT_CHARS = 8000
+
+/** The log line of one finished try. `accepted` is decided by the policy, not by the try alone. */
+export function attemptOf(one: Try, number: number, accepted: boolean): Attempt {
+  const { generate, verify } = one
+  const evidence = evidenceOf(generate.outcome)
+  return {
+    attempt: number,
+    model: generate.model,
+    tier: tierOf(generate.model),
+    duration_ms: Math.round((verify ?? generate).finishedAtMs - generate.startedAtMs),
+    warm_start: generate.warmStart,
+    verified: isVerified(generate.outcome),
+    verdict: accepted ? 'accept' : verdictOf(generate.outcome),
+    feedback: verify ? feedbackOfVerify(verify.outcome) : feedbackOfGenerate(generate.outcome),
+    output_summary: summaryOf(generate.outcome),
+    runner_output: (evidence.after ?? evidence.before)?.output.slice(-RUNNER_OUTPUT_CHARS) ?? '',
+    usage: generate.usage,
+    verifier_usage: verify?.usage ?? null,
+  }
+}
+
+/** What a try that was not accepted tells the next one; empty when it has nothing to teach. */
+export function lessonOf(one: Try): string {
+  if (one.verify) return feedbackOfVerify(one.verify.outcome)
+  return one.generate.outcome.kind === 'refuted' ? feedbackOfGenerate(one.generate.outcome) : ''
+}
+
+export function evidenceOf(outcome: GenerateOutcome): Evidence {
+  return 'evidence' in outcome && outcome.evidence ? outcome.evidence : NO_EVIDENCE
+}
+
+export function patchOf(outcome: GenerateOutcome): Patch | null {
+  return outcome.kind === 'candidate' ? outcome.patch : null
+}
+
+export function totalUsage(attempts: readonly Attempt[]): Usage | null {
+  const all = attempts.flatMap((a) => (a.verifier_usage ? [a.usage, a.verifier_usage] : [a.usage]))
+  return all.length === 0 ? null : all.reduce(addUsage)
+}
+
+function isVerified(outcome: GenerateOutcome): boolean {
+  return outcome.kind === 'candidate' && outcome.evidence.after !== null
+}
+
+function verdictOf(outcome: GenerateOutcome): Verdict {
+  return outcome.kind === 'failed' || outcome.kind === 'bad_input' ? 'error' : 'escalate'
+}
+
+function feedbackOfGenerate(outcome: GenerateOutcome): string {
+  switch (outcome.kind) {
+    case 'candidate':
+      return ''
+    case 'refuted':
+      return outcome.reasons.join('; ')
+    case 'failed':
+      return `${outcome.failure}: ${outcome.message}`
+    case 'bad_input':
+      return outcome.message
+  }
+}
+
+function feedbackOfVerify(outcome: VerifyOutcome): string {
+  if (outcome.kind !== 'failed') return outcome.feedback
+  return `the verifier gave no verdict (${outcome.failure}: ${outcome.message})`
+}
+
+function summaryOf(outcome: GenerateOutcome): string {
+  if (!('output' in outcome) || outcome.output === null) return ''
+  const message = outcome.output.message
+  const text = typeof message === 'string' ? message : JSON.stringify(outcome.output)
+  return text.length > SUMMARY_CHARS ? `${text.slice(0, SUMMARY_CHARS - 1)}…` : text
+}

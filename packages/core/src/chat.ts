@@ -1,0 +1,72 @@
+import type { JsonSchema } from './json-schema.ts'
+
+/** Tokens of one or more calls. `null` means the server did not say, which is not the same as 0. */
+export interface Usage {
+  inputTokens: number | null
+  outputTokens: number | null
+  cacheReadTokens: number | null
+  cacheWriteTokens: number | null
+}
+
+export const NO_USAGE: Usage = {
+  inputTokens: null,
+  outputTokens: null,
+  cacheReadTokens: null,
+  cacheWriteTokens: null,
+}
+
+/** Adds what is known; a figure that neither side knows stays unknown. */
+export function addUsage(a: Usage, b: Usage): Usage {
+  const sum = (x: number | null, y: number | null) => (x === null ? y : y === null ? x : x + y)
+  return {
+    inputTokens: sum(a.inputTokens, b.inputTokens),
+    outputTokens: sum(a.outputTokens, b.outputTokens),
+    cacheReadTokens: sum(a.cacheReadTokens, b.cacheReadTokens),
+    cacheWriteTokens: sum(a.cacheWriteTokens, b.cacheWriteTokens),
+  }
+}
+
+/** A tool as it is offered to a model; what it does is the loop's business. */
+export interface ToolSpec {
+  name: string
+  description: string
+  input: JsonSchema
+}
+
+/** `input` is what the model wrote: an object when it parsed, else the raw text. */
+export interface ToolCall {
+  id: string
+  name: string
+  input: unknown
+}
+
+export type ChatMessage =
+  | { role: 'user'; text: string }
+  | { role: 'assistant'; text: string; toolCalls?: readonly ToolCall[] }
+  | { role: 'tool'; callId: string; toolName: string; text: string }
+
+export interface ChatRequest {
+  model: string
+  system: string
+  messages: readonly ChatMessage[]
+  /** Never together with `answerSchema`: local servers' grammars exclude tool tokens. */
+  tools?: readonly ToolSpec[]
+  /** Asked of the server where it can; the caller validates the answer in any case. */
+  answerSchema?: JsonSchema
+  maxOutputTokens: number
+  temperature?: number
+}
+
+export interface ChatReply {
+  /** Without `<think>` blocks. */
+  text: string
+  toolCalls: readonly ToolCall[]
+  stop: 'end' | 'length' | 'tool_calls' | 'refusal' | 'other'
+  usage: Usage
+}
+
+/**
+ * One call of one model, never retried here (`decide` owns retries).
+ * @throws {ModelFailure} for everything but a usable reply; the caller's abort is rethrown as is.
+ */
+export type ChatModel = (request: ChatRequest, signal: AbortSignal) => Promise<ChatReply>

@@ -1,0 +1,27 @@
+import type { Patch, TestRun } from './evidence.ts'
+import { findingsExist } from './findings-exist.ts'
+
+/** What a check may look at. Everything was read or executed by the worker. */
+export interface CheckContext {
+  input: Readonly<Record<string, unknown>>
+  output: Readonly<Record<string, unknown>>
+  /** The lines of a project file as it was before the attempt, or null when there is no such text file. */
+  linesOf(path: string): readonly string[] | null
+  patch: Patch | null
+  before: TestRun | null
+  after: TestRun | null
+}
+
+export interface Check {
+  /** Project files the check wants to look into, so that the worker can read them first. */
+  filesNamed?(output: Readonly<Record<string, unknown>>): string[]
+  /** One line per problem, written for the model that must do better; empty when all is well. */
+  problems(context: CheckContext): string[]
+}
+
+/** The mechanical checks a skill may ask for by name. A new kind of check is one function and one row here. */
+export const CHECKS = {
+  findings_exist: findingsExist,
+} as const satisfies Record<string, Check>
+
+export type CheckName = keyof typeof CHECKS

@@ -1,0 +1,55 @@
+import type { VerifyMode } from './skill.ts'
+
+/** Raised when the shape of a job record changes; readers accept this and the previous one. */
+export const JOB_VERSION = 1
+
+/** Everything about a job that is fixed when it is submitted. */
+export interface Job {
+  version: number
+  id: string
+  /** The skill's tool name, such as `tdd_red`. */
+  tool: string
+  /** The names in the session log: the family (`tdd`) and its phase (`red`). */
+  skill: string
+  phase: string
+  input: Readonly<Record<string, unknown>>
+  /** Models to try, cheapest first. */
+  chain: readonly string[]
+  verifier: string
+  /** The caller named the model: one attempt, no verifier. */
+  pinned: boolean
+  verify: VerifyMode
+  principal: string
+  sessionId: string
+  /** The session's earlier entries as text, oldest first; empty without a session. */
+  history: string
+  /** Other material a skill reads: the session log, notes of the brain. */
+  material: string
+  submittedAtMs: number
+  deadlineAtMs: number
+}
+
+/** A step in a job's life that somebody watching wants to see. */
+export type JobEvent =
+  | {
+      kind: 'generating'
+      model: string
+      attempt: number
+      of: number
+      tier: string
+      warmStart: boolean
+    }
+  | { kind: 'verifying'; model: string; attempt: number; of: number }
+  | {
+      kind: 'judged'
+      attempt: number
+      of: number
+      model: string
+      tier: string
+      warmStart: boolean
+      durationMs: number
+      verdict: string
+      feedback: string
+    }
+  | { kind: 'waiting'; queue: string; reason: string }
+  | { kind: 'done' }

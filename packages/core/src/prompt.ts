@@ -1,0 +1,67 @@
+import type { Job } from './job.ts'
+
+/** A project file as it is packed into a prompt. */
+export interface PackedFile {
+  path: string
+  text: string
+}
+
+/** The task as the first model saw it, from which every attempt starts. */
+export interface TaskParts {
+  job: Pick<Job, 'tool' | 'input' | 'history' | 'material'>
+  files: readonly PackedFile[]
+  /** What the attempt before taught; empty on the first. */
+  feedback: string
+  nonce: string
+}
+
+/** Inputs that steer the job and are not part of the task itself. */
+const STEERING = new Set(['session_id', 'model', 'apply', 'request_id', 'wait_seconds'])
+
+/**
+ * The task text: the session's history first, then the inputs, material, files with line numbers, and the feedback of
+ * the attempt before. Whatever a repository or a model wrote stands between markers that its author could not guess.
+ */
+export function taskText({ job, files, feedback, nonce }: TaskParts): string {
+  const inputs = Object.entries(job.input).filter(([name]) => !STEERING.has(name))
+  const sections = [
+    job.history && fenced('session history', job.history, nonce),
+    `Task: ${job.tool}`,
+    ...inputs.map(([name, value]) => inputText(name, value, nonce)),
+    job.material && fenced('material', job.material, nonce),
+    ...files.map((file) => fenced(`file ${file.path}`, withLineNumbers(file.text), nonce)),
+    feedback && `Prior attempt feedback: ${feedback}`,
+  ]
+  return sections.filter(Boolean).join('\n\n')
+}
+
+/** Delimits data with a nonce, and makes visible what could hide or end it. */
+export function fenced(title: string, text: string, nonce: string): string {
+  return `<data ${nonce} ${visible(title)}>\n${visible(text)}\n</data ${nonce}>`
+}
+
+export function withLineNumbers(text: string): string {
+  const lines = text.replace(/\n$/, '').split('\n')
+  const width = String(lines.length).length
+  return lines.map((line, i) => `${String(i + 1).padStart(width)}| ${line}`).join('\n')
+}
+
+function inputText(name: string, value: unknown, nonce: string): string {
+  if (typeof value !== 'string') return `${name}: ${JSON.stringify(value)}`
+  return value.includes('\n') || value.length > 120
+    ? fenced(name, value, nonce)
+    : `${name}: ${visible(value)}`
+}
+
+/** Zero-width and bidirectional characters become escapes; NUL and terminal control characters go. */
+function visible(text: string): string {
+  return (
+    text
+      .replace(
+        /[\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/g,
+        (char) => `\\u${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`,
+      )
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
+      .replace(/[\u0000-\u0008\u000B-\u001F\u007F]/g, '')
+  )
+}

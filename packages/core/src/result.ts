@@ -1,0 +1,141 @@
+import { type Attempt, evidenceOf, patchOf, totalUsage } from './attempt.ts'
+import type { Usage } from './chat.ts'
+import { attemptsOf, type Ending } from './decide.ts'
+import type { Evidence, Patch } from './evidence.ts'
+import type { Job } from './job.ts'
+import type { Step } from './step.ts'
+
+/** `pass`: accepted. `fail`: the pinned model worked and its result did not hold. `error`: nobody's result. */
+export type FinalStatus = 'pass' | 'fail' | 'error'
+
+/** What became of an accepted patch in the caller's own tree. */
+export interface Applied {
+  applied: boolean
+  /** Why not, when it was not applied. */
+  reason: string | null
+}
+
+/** What a caller gets. */
+export interface JobResult {
+  job_id: string
+  session_id: string
+  status: FinalStatus
+  skill: string
+  phase: string
+  /** Relative to project_root; empty when no file came of it. */
+  file_path: string
+  runner_output: string
+  verified: boolean
+  model_used: string
+  message: string
+  /** The skill's own answer, in the shape its file promises; null unless the job passed. */
+  output: Readonly<Record<string, unknown>> | null
+  /** The accepted change; null when the skill makes none. */
+  patch: (Patch & Applied) | null
+  evidence: Evidence | null
+  attempts: readonly Attempt[]
+  usage: Usage | null
+  duration_ms: number
+}
+
+/** One line of a session's log. */
+export interface SessionEntry {
+  session_id: string
+  job_id: string
+  timestamp: string
+  skill: string
+  phase: string
+  project_root: string
+  attempts: readonly Attempt[]
+  final_status: FinalStatus
+  file_path: string
+  model_used: string
+  duration_ms: number
+  message: string
+}
+
+/** The result of a job that has come to its end. */
+export function resultOf(
+  job: Job,
+  steps: readonly Step[],
+  end: Ending,
+  nowMs: number,
+  applied: Applied | null = null,
+): JobResult {
+  const attempts = attemptsOf(job, steps)
+  const winner = end.kind === 'accepted' ? end.by.generate : null
+  const output = winner?.outcome.kind === 'candidate' ? winner.outcome.output : null
+  const patch = winner ? patchOf(winner.outcome) : null
+  const last = attempts.at(-1)
+  return {
+    job_id: job.id,
+    session_id: job.sessionId,
+    status: statusOf(job, end, last),
+    skill: job.skill,
+    phase: job.phase,
+    file_path: patch?.files[0]?.path ?? '',
+    runner_output: last?.runner_output ?? '',
+    verified: winner !== null && last?.verified === true,
+    model_used: winner?.model ?? '',
+    message: messageOf(job, end, attempts, output),
+    output,
+    patch: patch && { ...patch, ...(applied ?? { applied: false, reason: 'apply was false' }) },
+    evidence: winner ? evidenceOf(winner.outcome) : null,
+    attempts,
+    usage: totalUsage(attempts),
+    duration_ms: Math.round(nowMs - job.submittedAtMs),
+  }
+}
+
+/** The log line of a finished job. */
+export function entryOf(job: Job, result: JobResult, nowMs: number): SessionEntry {
+  const root = job.input.project_root
+  return {
+    session_id: job.sessionId,
+    job_id: job.id,
+    timestamp: new Date(nowMs).toISOString(),
+    skill: job.skill,
+    phase: job.phase,
+    project_root: typeof root === 'string' ? root : '',
+    attempts: result.attempts,
+    final_status: result.status,
+    file_path: result.file_path,
+    model_used: result.model_used,
+    duration_ms: result.duration_ms,
+    message: result.message,
+  }
+}
+
+function statusOf(job: Job, end: Ending, last: Attempt | undefined): FinalStatus {
+  if (end.kind === 'accepted') return 'pass'
+  return end.kind === 'chain_exhausted' && job.pinned && last?.verdict === 'escalate'
+    ? 'fail'
+    : 'error'
+}
+
+function messageOf(
+  job: Job,
+  end: Ending,
+  attempts: readonly Attempt[],
+  output: Readonly<Record<string, unknown>> | null,
+): string {
+  switch (end.kind) {
+    case 'accepted':
+      return typeof output?.message === 'string'
+        ? output.message
+        : `${job.tool} accepted from ${end.by.generate.model}`
+    case 'chain_exhausted': {
+      const trail = attempts.map((a) => `${a.model} (${a.verdict}: ${a.feedback})`).join('; ')
+      const hint = job.pinned
+        ? 'leave model out to let the chain escalate'
+        : 'call again with model set to try one of your choice'
+      return `all ${attempts.length} models are spent: ${trail}; ${hint}`
+    }
+    case 'bad_input':
+      return end.message
+    case 'past_deadline':
+      return `the job passed its deadline after ${attempts.length} attempts; call again, or with a faster model`
+    case 'cancelled':
+      return 'the job was cancelled'
+  }
+}

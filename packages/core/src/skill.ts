@@ -1,0 +1,77 @@
+import * as z from 'zod'
+import { CHECKS } from './checks.ts'
+import type { JsonSchema } from './json-schema.ts'
+
+/**
+ * How a skill is done. `answer`: a model reads and answers in JSON. `edit`: a model changes files in a private
+ * workspace. `lookup`: the gateway answers from its own records, no model. `stage`: an `answer` that is not offered
+ * as a tool but read by another skill (`reads_through`).
+ */
+export const SKILL_KINDS = ['answer', 'edit', 'lookup', 'stage'] as const
+export type SkillKind = (typeof SKILL_KINDS)[number]
+
+/** Who must be satisfied before a local result counts: executed evidence, the verifying model, or both. */
+export const VERIFY_MODES = ['both', 'evidence', 'model'] as const
+export type VerifyMode = (typeof VERIFY_MODES)[number]
+
+const objectSchema = z
+  .looseObject({ type: z.literal('object'), properties: z.record(z.string(), z.looseObject({})) })
+  .describe('a JSON Schema of type object with properties')
+
+const limitsSchema = z.strictObject({
+  attempt_seconds: z.number().int().positive().max(7200).default(600),
+  output_tokens: z.number().int().positive().default(8192),
+  file_bytes: z.number().int().positive().default(200_000),
+  prompt_bytes: z.number().int().positive().default(400_000),
+  loop_steps: z.number().int().positive().max(200).default(25),
+  test_seconds: z.number().int().positive().max(3600).default(120),
+})
+
+/** The frontmatter of config/skills/<name>.md; the text under it is the discipline file. */
+export const skillFrontmatterSchema = z.strictObject({
+  title: z.string().min(1),
+  description: z.string().min(1),
+  kind: z.enum(SKILL_KINDS),
+  /** The name used in models.yaml and in the session log; the file's own name when absent. */
+  family: z.string().optional(),
+  /** The name of this part of the family's work in the session log; the file's own name when absent. */
+  phase: z.string().optional(),
+  input: objectSchema,
+  /** What the model must answer with (not for lookups). */
+  output: objectSchema.optional(),
+  /** Which inputs name files to pack into the prompt, and in which texts paths may be mentioned. */
+  files: z
+    .strictObject({
+      named_in: z.array(z.string()).default([]),
+      mentioned_in: z.array(z.string()).default([]),
+    })
+    .optional(),
+  /** What else the model gets to read. */
+  material: z.array(z.enum(['session_log'])).default([]),
+  /** A `stage` skill that reads first; this skill then sees only the stage's structured output. */
+  reads_through: z.string().optional(),
+  /** What becomes of an accepted result besides the answer. */
+  delivers: z.enum(['answer', 'patch', 'document', 'notes']).default('answer'),
+  checks: z.array(z.enum(Object.keys(CHECKS) as [keyof typeof CHECKS])).default([]),
+  verify: z.enum(VERIFY_MODES).default('both'),
+  limits: limitsSchema.prefault({}),
+  read_only: z.boolean().default(false),
+})
+
+export type SkillFrontmatter = z.infer<typeof skillFrontmatterSchema>
+
+/** A capability offered as an MCP tool. */
+export interface Skill extends Omit<SkillFrontmatter, 'family' | 'phase' | 'input' | 'output'> {
+  name: string
+  family: string
+  phase: string
+  input: JsonSchema
+  output: JsonSchema | undefined
+  /** The discipline text; `{{name}}` stands for an input. */
+  discipline: string
+}
+
+/** The inputs a discipline text refers to as `{{name}}`. */
+export function variablesOf(discipline: string): string[] {
+  return [...new Set([...discipline.matchAll(/\{\{\s*([^}]*?)\s*\}\}/g)].map((m) => m[1]!))]
+}
