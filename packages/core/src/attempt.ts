@@ -1,7 +1,14 @@
 import { addUsage, type Usage } from './chat.ts'
 import { type Evidence, NO_EVIDENCE, type Patch } from './evidence.ts'
 import { type Tier, tierOf } from './model.ts'
-import type { GenerateOutcome, GenerateStep, Step, VerifyOutcome, VerifyStep } from './step.ts'
+import type {
+  ApplyStep,
+  GenerateOutcome,
+  GenerateStep,
+  Step,
+  VerifyOutcome,
+  VerifyStep,
+} from './step.ts'
 
 export type Verdict = 'accept' | 'escalate' | 'error'
 
@@ -27,14 +34,16 @@ export interface Attempt {
 export interface Try {
   generate: GenerateStep
   verify: VerifyStep | null
+  apply: ApplyStep | null
 }
 
-/** Groups a job's steps into tries: a generate step and the verify step that followed it, if any. */
+/** Groups a job's steps into tries: a generate step and the verify and apply steps that followed it, if any. */
 export function triesOf(steps: readonly Step[]): Try[] {
   const tries: Try[] = []
   for (const step of steps) {
-    if (step.kind === 'generate') tries.push({ generate: step, verify: null })
-    else tries.at(-1)!.verify = step
+    if (step.kind === 'generate') tries.push({ generate: step, verify: null, apply: null })
+    else if (step.kind === 'verify') tries.at(-1)!.verify = step
+    else tries.at(-1)!.apply = step
   }
   return tries
 }

@@ -1,4 +1,4 @@
-import { type Attempt, attemptOf, lessonOf, type Try, triesOf } from './attempt.ts'
+import { type Attempt, attemptOf, lessonOf, patchOf, type Try, triesOf } from './attempt.ts'
 import type { Job } from './job.ts'
 import { tierOf } from './model.ts'
 import type { GenerateOutcome, Step, VerifyOutcome } from './step.ts'
@@ -7,6 +7,7 @@ import type { GenerateOutcome, Step, VerifyOutcome } from './step.ts'
 export type Decision =
   | { do: 'generate'; model: string; attempt: number; feedback: string }
   | { do: 'verify'; model: string; attempt: number; candidate: Try }
+  | { do: 'apply'; model: string; attempt: number; candidate: Try }
   | { do: 'finish'; end: Ending }
 
 export type Ending =
@@ -41,7 +42,11 @@ export function decide(job: Job, steps: readonly Step[], nowMs: number): Decisio
   const last = tries.at(-1)
   if (last) {
     const settled = settle(job, last)
-    if (settled === 'accept') return { do: 'finish', end: { kind: 'accepted', by: last } }
+    if (settled === 'accept') {
+      return mustApply(job, last)
+        ? { do: 'apply', model: last.generate.model, attempt: tries.length, candidate: last }
+        : { do: 'finish', end: { kind: 'accepted', by: last } }
+    }
     if (last.generate.outcome.kind === 'bad_input') {
       return { do: 'finish', end: { kind: 'bad_input', message: last.generate.outcome.message } }
     }
@@ -69,6 +74,10 @@ function settle(job: Job, one: Try): 'accept' | 'verify' | 'escalate' | 'refuse'
   const after = AFTER_GENERATE[one.generate.outcome.kind]
   if (after !== 'judge') return after
   return needsVerifier(job, one.generate.model) ? 'verify' : 'accept'
+}
+
+function mustApply(job: Job, one: Try): boolean {
+  return job.apply && one.apply === null && patchOf(one.generate.outcome) !== null
 }
 
 function needsVerifier(job: Job, model: string): boolean {

@@ -19,6 +19,8 @@ export interface Job {
   /** The caller named the model: one attempt, no verifier. */
   pinned: boolean
   verify: VerifyMode
+  /** Whether an accepted patch goes into the caller's own tree. */
+  apply: boolean
   principal: string
   sessionId: string
   /** The session's earlier entries as text, oldest first; empty without a session. */

@@ -3,17 +3,10 @@ import type { Usage } from './chat.ts'
 import { attemptsOf, type Ending } from './decide.ts'
 import type { Evidence, Patch } from './evidence.ts'
 import type { Job } from './job.ts'
-import type { Step } from './step.ts'
+import type { Applied, Step } from './step.ts'
 
 /** `pass`: accepted. `fail`: the pinned model worked and its result did not hold. `error`: nobody's result. */
 export type FinalStatus = 'pass' | 'fail' | 'error'
-
-/** What became of an accepted patch in the caller's own tree. */
-export interface Applied {
-  applied: boolean
-  /** Why not, when it was not applied. */
-  reason: string | null
-}
 
 /** What a caller gets. */
 export interface JobResult {
@@ -54,18 +47,15 @@ export interface SessionEntry {
   message: string
 }
 
+const NOT_ASKED: Applied = { applied: false, reason: 'apply was false' }
+
 /** The result of a job that has come to its end. */
-export function resultOf(
-  job: Job,
-  steps: readonly Step[],
-  end: Ending,
-  nowMs: number,
-  applied: Applied | null = null,
-): JobResult {
+export function resultOf(job: Job, steps: readonly Step[], end: Ending, nowMs: number): JobResult {
   const attempts = attemptsOf(job, steps)
   const winner = end.kind === 'accepted' ? end.by.generate : null
   const output = winner?.outcome.kind === 'candidate' ? winner.outcome.output : null
   const patch = winner ? patchOf(winner.outcome) : null
+  const applied = end.kind === 'accepted' ? end.by.apply?.outcome : undefined
   const last = attempts.at(-1)
   return {
     job_id: job.id,
@@ -79,7 +69,7 @@ export function resultOf(
     model_used: winner?.model ?? '',
     message: messageOf(job, end, attempts, output),
     output,
-    patch: patch && { ...patch, ...(applied ?? { applied: false, reason: 'apply was false' }) },
+    patch: patch && { ...patch, ...(applied ?? NOT_ASKED) },
     evidence: winner ? evidenceOf(winner.outcome) : null,
     attempts,
     usage: totalUsage(attempts),

@@ -54,5 +54,18 @@ export interface VerifyStep extends StepFacts {
   outcome: VerifyOutcome
 }
 
+/** What became of an accepted patch in the caller's own tree. */
+export interface Applied {
+  applied: boolean
+  /** Why not, when it was not applied. */
+  reason: string | null
+}
+
+/** Puts an accepted patch into the caller's tree; done by the pool that made it, which can see the tree. */
+export interface ApplyStep extends StepFacts {
+  kind: 'apply'
+  outcome: Applied
+}
+
 /** One committed piece of queue work. A job's record is the list of its steps, oldest first. */
-export type Step = GenerateStep | VerifyStep
+export type Step = GenerateStep | VerifyStep | ApplyStep
