@@ -1,5 +1,5 @@
 import type { Patch, TestRun } from './evidence.ts'
-import { findingsExist } from './findings-exist.ts'
+import { quotesExist } from './quotes-exist.ts'
 
 /** What a check may look at. Everything was read or executed by the worker. */
 export interface CheckContext {
@@ -21,7 +21,8 @@ export interface Check {
 
 /** The mechanical checks a skill may ask for by name. A new kind of check is one function and one row here. */
 export const CHECKS = {
-  findings_exist: findingsExist,
+  findings_exist: quotesExist('findings', 'finding'),
+  evidence_exists: quotesExist('evidence', 'evidence'),
 } as const satisfies Record<string, Check>
 
 export type CheckName = keyof typeof CHECKS
