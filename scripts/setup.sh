@@ -25,7 +25,7 @@ packages_are_current() {
 }
 
 install_npm_packages() {
-  node -e 'process.exit(parseInt(process.versions.node, 10) < 20)' ||
+  node -e 'process.exit(parseInt(process.versions.node, 10) < 20 ? 1 : 0)' ||
     fail "needs Node 20 or newer to begin with, this is $(node --version); install one from https://nodejs.org"
   say 'installing npm packages'
   quietly npm ci || fail 'npm ci failed (above); mend the cause and run the command again'
@@ -37,7 +37,7 @@ install_npm_packages() {
 # The packaged Node is built for glibc, macOS and Windows; elsewhere (Alpine) the machine's own must be new enough.
 use_own_node() {
   rm -f node_modules/.bin/node
-  node -e 'process.exit(parseInt(process.versions.node, 10) < 24)' ||
+  node -e 'process.exit(parseInt(process.versions.node, 10) < 24 ? 1 : 0)' ||
     fail "the packaged Node 24 does not run here and this machine has $(node --version); install Node 24 or newer"
 }
 
