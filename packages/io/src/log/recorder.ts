@@ -1,0 +1,159 @@
+import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { SessionEntry } from '@hyperguild/core/result.ts'
+import type { Redis } from 'ioredis'
+import type { Keys } from '../queue/keys.ts'
+import { sessionFile } from './session-log.ts'
+
+const GROUP = 'recorder'
+const NEWLINE = 0x0a
+const LEASE_MS = 10_000
+const BLOCK_MS = 2_000
+const BATCH = 100
+const AFTER_ERROR_MS = 1_000
+
+export interface RecorderOptions {
+  redis: Redis
+  /** A connection of its own, since it blocks. */
+  blocking: Redis
+  keys: Keys
+  sessionsDir: string
+  /** Names this process among those that could write. */
+  recorderId: string
+  onError(error: unknown): void
+  /** Called with each entry once it is safely on disk. */
+  onWritten?(entry: SessionEntry): void
+}
+
+export interface Recorder {
+  close(): Promise<void>
+}
+
+/**
+ * Writes each finished job's entry to its session's file, exactly once. One process at a time holds the lease and writes;
+ * an entry leaves the stream only when it is on disk, and an entry met again after a crash is looked up in its file.
+ */
+export function startRecorder(options: RecorderOptions): Recorder {
+  const closing = new AbortController()
+  const done = recordOn(options, closing.signal)
+  return {
+    async close() {
+      closing.abort()
+      options.blocking.disconnect()
+      await done
+    },
+  }
+}
+
+async function recordOn(options: RecorderOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      if (await holdLease(options)) await recordBatch(options, signal)
+      else await pause(BLOCK_MS, undefined, { signal })
+    } catch (error) {
+      if (signal.aborted) return
+      options.onError(error)
+      await pause(AFTER_ERROR_MS, undefined, { signal }).catch(() => {})
+    }
+  }
+  await releaseLease(options).catch(() => {})
+}
+
+async function recordBatch(options: RecorderOptions, signal: AbortSignal): Promise<void> {
+  const { redis, blocking, keys } = options
+  await redis.xgroup('CREATE', keys.entries, GROUP, '0', 'MKSTREAM').catch(ignoreBusyGroup)
+  // Every reader uses the group's one consumer name: whatever an earlier writer left unacknowledged comes first.
+  const left = await redis.xreadgroup(
+    'GROUP',
+    GROUP,
+    GROUP,
+    'COUNT',
+    BATCH,
+    'STREAMS',
+    keys.entries,
+    '0',
+  )
+  const leftovers = entriesIn(left)
+  if (leftovers.length > 0) {
+    await write(options, leftovers, true)
+    return
+  }
+  const fresh = await blocking.xreadgroup(
+    'GROUP',
+    GROUP,
+    GROUP,
+    'COUNT',
+    BATCH,
+    'BLOCK',
+    BLOCK_MS,
+    'STREAMS',
+    keys.entries,
+    '>',
+  )
+  if (!signal.aborted) await write(options, entriesIn(fresh), false)
+}
+
+async function write(
+  options: RecorderOptions,
+  entries: readonly { id: string; entry: SessionEntry }[],
+  mayBeWritten: boolean,
+): Promise<void> {
+  for (const { id, entry } of entries) {
+    const file = sessionFile(options.sessionsDir, entry.session_id)
+    if (!(mayBeWritten && (await holdsEntry(file, entry.job_id)))) await appendLine(file, entry)
+    await options.redis
+      .multi()
+      .xack(options.keys.entries, GROUP, id)
+      .xdel(options.keys.entries, id)
+      .exec()
+    options.onWritten?.(entry)
+  }
+}
+
+/** One write of one line, on disk before this returns. A line torn by an earlier crash is cut off first. */
+async function appendLine(path: string, entry: SessionEntry): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  await using file = await open(path, 'a+')
+  const { size } = await file.stat()
+  if (size > 0 && (await byteAt(file, size - 1)) !== NEWLINE) {
+    await file.truncate((await readFile(path)).lastIndexOf(NEWLINE) + 1)
+  }
+  await file.appendFile(`${JSON.stringify(entry)}\n`)
+  await file.sync()
+}
+
+async function byteAt(file: FileHandle, position: number): Promise<number | undefined> {
+  const { buffer } = await file.read({ buffer: Buffer.alloc(1), position })
+  return buffer[0]
+}
+
+async function holdsEntry(path: string, jobId: string): Promise<boolean> {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+  return whole.includes(`"job_id":${JSON.stringify(jobId)}`)
+}
+
+/** Takes or renews the right to write. */
+async function holdLease({ redis, keys, recorderId }: RecorderOptions): Promise<boolean> {
+  const key = keys.lease('recorder')
+  if ((await redis.set(key, recorderId, 'PX', LEASE_MS, 'NX')) === 'OK') return true
+  if ((await redis.get(key)) !== recorderId) return false
+  return (await redis.pexpire(key, LEASE_MS)) === 1
+}
+
+async function releaseLease({ redis, keys, recorderId }: RecorderOptions): Promise<void> {
+  const key = keys.lease('recorder')
+  if ((await redis.get(key)) === recorderId) await redis.del(key)
+}
+
+function entriesIn(reply: unknown): { id: string; entry: SessionEntry }[] {
+  const streams = (reply ?? []) as [string, [string, string[] | null][]][]
+  return (streams[0]?.[1] ?? []).flatMap(([id, fields]) =>
+    fields === null ? [] : [{ id, entry: JSON.parse(fields[1]!) as SessionEntry }],
+  )
+}
+
+function ignoreBusyGroup(error: Error): void {
+  if (!error.message.includes('BUSYGROUP')) throw error
+}

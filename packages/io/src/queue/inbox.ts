@@ -1,0 +1,131 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { JobEvent } from '@hyperguild/core/job.ts'
+import type { JobResult } from '@hyperguild/core/result.ts'
+import type { Redis } from 'ioredis'
+import type { JobStore } from './job-store.ts'
+import type { Keys } from './keys.ts'
+
+/** Notices are hints: what they say is checked against the record, and the record is asked again this often. */
+const RECHECK_MS = 5_000
+const AFTER_ERROR_MS = 500
+/** A dead gateway's inbox disappears by itself. */
+const INBOX_TTL_MS = 3_600_000
+
+export interface Listening {
+  /** Rejects with `JobGone` when the job's record is lost. */
+  result: Promise<JobResult>
+  stop(): void
+}
+
+/** Where a gateway hears of the jobs it waits for: one stream, read by one blocked connection, however many wait. */
+export interface Inbox {
+  /** The name under which this gateway joins a job's waiters. */
+  gatewayId: string
+  /** Call it before the job is submitted or attached to, so that no notice is missed. */
+  listen(jobId: string, onEvent: (event: JobEvent) => void): Listening
+  close(): Promise<void>
+}
+
+/** A job that was accepted but whose record Redis no longer has. */
+export class JobGone extends Error {
+  constructor(jobId: string) {
+    super(
+      `the record of job ${jobId} is gone: its retention ended, or Redis lost it; submit it again`,
+    )
+    this.name = 'JobGone'
+  }
+}
+
+interface Waiter {
+  onEvent(event: JobEvent): void
+  resolve(result: JobResult): void
+  reject(error: Error): void
+}
+
+export interface InboxOptions {
+  redis: Redis
+  /** A connection of its own, since it blocks; its commands wait while Redis is away. */
+  blocking: Redis
+  store: JobStore
+  keys: Keys
+  gatewayId: string
+  onError(error: unknown): void
+}
+
+export function openInbox(options: InboxOptions): Inbox {
+  const { redis, blocking, store, keys, gatewayId } = options
+  const key = keys.inbox(gatewayId)
+  const waiters = new Map<string, Set<Waiter>>()
+  const closing = new AbortController()
+  let closed = false
+  let lastId = '0-0'
+
+  async function settle(jobId: string): Promise<void> {
+    const result = await store.attach(jobId, gatewayId)
+    if (result === null) return
+    const settled = waiters.get(jobId) ?? []
+    waiters.delete(jobId)
+    for (const waiter of settled) {
+      if (result === undefined) waiter.reject(new JobGone(jobId))
+      else waiter.resolve(result)
+    }
+  }
+
+  async function read(): Promise<void> {
+    const reply = await blocking.xread('COUNT', 500, 'BLOCK', RECHECK_MS, 'STREAMS', key, lastId)
+    if (closed) return
+    for (const [id, fields] of reply?.[0]?.[1] ?? []) {
+      lastId = id
+      const { job, event } = noticeFrom(fields)
+      for (const waiter of waiters.get(job) ?? []) waiter.onEvent(event)
+      if (event.kind === 'done' && waiters.has(job)) void settle(job).catch(options.onError)
+    }
+  }
+
+  async function readOn(): Promise<void> {
+    while (!closed) {
+      await read().catch(async (error: unknown) => {
+        if (closed) return
+        options.onError(error)
+        await pause(AFTER_ERROR_MS, undefined, { signal: closing.signal }).catch(() => {})
+      })
+    }
+  }
+
+  const recheck = setInterval(() => {
+    void Promise.all([...waiters.keys()].map(settle)).catch(options.onError)
+    void redis.pexpire(key, INBOX_TTL_MS).catch(options.onError)
+  }, RECHECK_MS)
+  const reading = readOn()
+
+  return {
+    gatewayId,
+
+    listen(jobId, onEvent) {
+      const { promise, resolve, reject } = Promise.withResolvers<JobResult>()
+      const waiter = { onEvent, resolve, reject }
+      const set = waiters.get(jobId) ?? new Set()
+      waiters.set(jobId, set.add(waiter))
+      return {
+        result: promise,
+        stop() {
+          set.delete(waiter)
+          if (set.size === 0) waiters.delete(jobId)
+        },
+      }
+    },
+
+    async close() {
+      closed = true
+      closing.abort()
+      clearInterval(recheck)
+      blocking.disconnect()
+      await reading
+    },
+  }
+}
+
+function noticeFrom(fields: string[]): { job: string; event: JobEvent } {
+  const [, job, , event] = fields
+  return { job: job!, event: JSON.parse(event!) as JobEvent }
+}

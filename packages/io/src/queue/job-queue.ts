@@ -1,0 +1,125 @@
+import { queueOfStep, type StepRef, stepIdOf } from '@hyperguild/core/advance.ts'
+import { queueOf } from '@hyperguild/core/model.ts'
+import { Queue, Worker } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { Keys } from './keys.ts'
+
+/** A dead worker's step runs elsewhere after at most lock + 2 checks = 15-20 s. */
+const LEASE_MS = 10_000
+const STALL_CHECK_MS = 5_000
+
+const KEEP_FINISHED = { age: 3600, count: 1000 }
+
+/** The queue's side of a step being worked on. */
+export interface Lease {
+  /** What `commit` compares with the lock in Redis. */
+  token: string
+  /** Aborted when the lease is lost, the step is cancelled, or the worker shuts down. */
+  signal: AbortSignal
+}
+
+export type StepHandler = (step: StepRef, lease: Lease) => Promise<void>
+
+/** One queue per model. The only place that knows BullMQ. */
+export interface JobQueue {
+  /** Queues a step; a step that is queued, running or finished already is left as it is. */
+  add(step: StepRef): Promise<void>
+  /** Queues a step again that its queue gave up on; harmless otherwise. */
+  revive(step: StepRef): Promise<void>
+  /** Pulls steps of one model's queue until closed. */
+  serve(model: string, options: ServeOptions): Consumer
+  /** BullMQ's own queue object, for a board. */
+  queueFor(model: string): Queue
+  close(): Promise<void>
+}
+
+export interface ServeOptions {
+  /** A connection whose commands wait while Redis is away. */
+  connection: Redis
+  concurrency: number
+  workerId: string
+  onStep: StepHandler
+  onError(error: Error): void
+}
+
+export interface Consumer {
+  /** Stops taking steps and waits for those under way; after `graceMs` they are aborted and go back to the queue. */
+  close(graceMs: number): Promise<void>
+}
+
+export function createJobQueue(redis: Redis, keys: Keys): JobQueue {
+  const queues = new Map<string, Queue>()
+
+  function open(name: string): Queue {
+    const known = queues.get(name)
+    if (known) return known
+    const queue = new Queue(name, {
+      connection: redis,
+      prefix: keys.prefix,
+      streams: { events: { maxLen: 1000 } },
+      defaultJobOptions: {
+        attempts: 1,
+        removeOnComplete: KEEP_FINISHED,
+        removeOnFail: { age: 7 * 86_400 },
+      },
+    })
+    // BullMQ repeats the connection's own errors here; whoever made the connection reports them.
+    queue.on('error', () => {})
+    queues.set(name, queue)
+    return queue
+  }
+
+  async function add(step: StepRef): Promise<void> {
+    await open(queueOfStep(step)).add(step.kind, step, { jobId: stepIdOf(step) })
+  }
+
+  return {
+    add,
+
+    async revive(step) {
+      const job = await open(queueOfStep(step)).getJob(stepIdOf(step))
+      if (job && (await job.isFailed())) await job.remove()
+      await add(step)
+    },
+
+    serve: (model, options) => consume(queueOf(model), keys, options),
+    queueFor: (model) => open(queueOf(model)),
+
+    async close() {
+      await Promise.all([...queues.values()].map((queue) => queue.close()))
+    },
+  }
+}
+
+function consume(queue: string, keys: Keys, options: ServeOptions): Consumer {
+  const worker = new Worker<StepRef>(
+    queue,
+    (job, token, signal) => options.onStep(job.data, { token: token!, signal: signal! }),
+    {
+      connection: options.connection,
+      prefix: keys.prefix,
+      name: options.workerId,
+      concurrency: options.concurrency,
+      lockDuration: LEASE_MS,
+      stalledInterval: STALL_CHECK_MS,
+      // Our own count of starts bounds a step that kills its workers; BullMQ's would lose the job.
+      maxStalledCount: 1_000_000,
+      drainDelay: 5,
+    },
+  )
+  worker.on('error', options.onError)
+  worker.on('lockRenewalFailed', (stepIds) => {
+    for (const stepId of stepIds) worker.cancelJob(stepId, 'the lease was lost')
+  })
+  return { close: (graceMs) => drain(worker, graceMs) }
+}
+
+async function drain(worker: Worker, graceMs: number): Promise<void> {
+  const finished = worker.close()
+  const graceOver = new Promise<'over'>((resolve) => {
+    setTimeout(() => resolve('over'), graceMs).unref()
+  })
+  if ((await Promise.race([finished, graceOver])) !== 'over') return
+  worker.cancelAllJobs('the worker shuts down')
+  await worker.close(true)
+}

@@ -1,0 +1,42 @@
+/** Every Redis key of the product. All share one hash tag, so that one script may touch several of them in a cluster. */
+export interface Keys {
+  /** Also BullMQ's key prefix. */
+  prefix: string
+  job(jobId: string): string
+  steps(jobId: string): string
+  waiters(jobId: string): string
+  /** Open jobs, scored by when the sweeper looks at them next. */
+  open: string
+  /** Every finished attempt, for live watchers; trimmed. */
+  attempts: string
+  /** Finished jobs on their way to the session log; an entry stays until it is written. */
+  entries: string
+  session(sessionId: string): string
+  inbox(gatewayId: string): string
+  /** Workers that serve a queue, scored by when they last said so. */
+  serving(queue: string): string
+  workers: string
+  lease(name: string): string
+  /** BullMQ's own lock of a queued step; its value is the worker's token. */
+  lock(queue: string, stepId: string): string
+}
+
+/** @param namespace a word without braces, such as `hg` */
+export function keysFor(namespace: string): Keys {
+  const prefix = `{${namespace}}`
+  return {
+    prefix,
+    job: (jobId) => `${prefix}:job:${jobId}`,
+    steps: (jobId) => `${prefix}:job:${jobId}:steps`,
+    waiters: (jobId) => `${prefix}:job:${jobId}:waiters`,
+    open: `${prefix}:open`,
+    attempts: `${prefix}:attempts`,
+    entries: `${prefix}:entries`,
+    session: (sessionId) => `${prefix}:session:${sessionId}`,
+    inbox: (gatewayId) => `${prefix}:inbox:${gatewayId}`,
+    serving: (queue) => `${prefix}:serving:${queue}`,
+    workers: `${prefix}:workers`,
+    lease: (name) => `${prefix}:lease:${name}`,
+    lock: (queue, stepId) => `${prefix}:${queue}:${stepId}:lock`,
+  }
+}

@@ -1,0 +1,39 @@
+import { type Advance, advance, type StepRef } from '@hyperguild/core/advance.ts'
+import type { Job } from '@hyperguild/core/job.ts'
+import type { Step } from '@hyperguild/core/step.ts'
+import type { JobQueue } from './job-queue.ts'
+import type { CommitReply, Fence, JobStore } from './job-store.ts'
+
+/** The sweeper is the second line of defence: stalled steps are found by their queue long before it looks. */
+export const LOOK_AGAIN_MS = 30_000
+
+export interface JobRecords {
+  store: JobStore
+  queue: JobQueue
+  now(): number
+}
+
+/**
+ * Records a step's outcome, decides what follows, commits both together, and queues the next step.
+ * When the caller is not the one who may commit, nothing is changed and the reply says why.
+ */
+export async function recordStep(
+  { store, queue, now }: JobRecords,
+  at: { step: StepRef; job: Job; steps: readonly Step[]; fence: Fence },
+  record: Step,
+): Promise<CommitReply> {
+  const next = advance(at.job, at.steps, record, now())
+  const reply = await commitAdvance({ store, now }, at, record, next)
+  if (reply === 'ok' && next.next) await queue.add(next.next)
+  return reply
+}
+
+/** Commits an advance that needs no queueing, such as the end of a job. */
+export function commitAdvance(
+  { store, now }: Pick<JobRecords, 'store' | 'now'>,
+  at: { step: StepRef; job: Job; fence: Fence },
+  record: Step | null,
+  next: Advance,
+): Promise<CommitReply> {
+  return store.commit({ ...at, lookAtMs: now() + LOOK_AGAIN_MS }, record, next)
+}

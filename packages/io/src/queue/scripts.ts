@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import type { Redis, Result } from 'ioredis'
+
+type Arg = string | number
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    hgSubmit(...args: Arg[]): Result<number, Context>
+    hgBegin(...args: Arg[]): Result<[string, string, number, ...string[]], Context>
+    hgCommit(...args: Arg[]): Result<string, Context>
+    hgAttach(...args: Arg[]): Result<[string, string?], Context>
+  }
+}
+
+const SCRIPTS = {
+  hgSubmit: { file: 'submit.lua', numberOfKeys: 3 },
+  hgBegin: { file: 'begin.lua', numberOfKeys: 3 },
+  hgCommit: { file: 'commit.lua', numberOfKeys: 8 },
+  hgAttach: { file: 'attach.lua', numberOfKeys: 2 },
+} as const
+
+/** Teaches a connection our scripts; they are sent once and then called by hash. */
+export function defineScripts(redis: Redis): void {
+  for (const [name, { file, numberOfKeys }] of Object.entries(SCRIPTS)) {
+    const lua = readFileSync(new URL(`scripts/${file}`, import.meta.url), 'utf8')
+    redis.defineCommand(name, { lua, numberOfKeys })
+  }
+}

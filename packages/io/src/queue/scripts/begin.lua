@@ -1,0 +1,13 @@
+-- Starts a step, if it is still the step to do, and tells whoever waits.
+-- KEYS job, steps, waiters   ARGV jobId, step number, inbox key prefix, event JSON
+-- Returns {state, job JSON, starts of this step, step JSON ...}; state is go, moved (another step is due), done or gone.
+local job = redis.call('HGET', KEYS[1], 'job')
+if not job then return {'gone'} end
+if redis.call('HEXISTS', KEYS[1], 'result') == 1 then return {'done'} end
+local steps = redis.call('LRANGE', KEYS[2], 0, -1)
+if #steps ~= tonumber(ARGV[2]) then return {'moved', job, 0, unpack(steps)} end
+local starts = redis.call('HINCRBY', KEYS[1], 'starts:' .. ARGV[2], 1)
+for _, gateway in ipairs(redis.call('SMEMBERS', KEYS[3])) do
+  redis.call('XADD', ARGV[3] .. gateway, 'MAXLEN', '~', 10000, '*', 'job', ARGV[1], 'event', ARGV[4])
+end
+return {'go', job, starts, unpack(steps)}

@@ -1,0 +1,102 @@
+import { advance, endNow, type StepRef } from '@hyperguild/core/advance.ts'
+import { NO_USAGE } from '@hyperguild/core/chat.ts'
+import { poolOf } from '@hyperguild/core/model.ts'
+import type { Step } from '@hyperguild/core/step.ts'
+import type { JobRecord } from './job-store.ts'
+import { commitAdvance, type JobRecords, LOOK_AGAIN_MS, recordStep } from './record-step.ts'
+
+const TICK_MS = 2_000
+const JOBS_PER_TICK = 200
+/** A worker ends its own attempts at the deadline; the sweeper only comes for those whose worker is gone. */
+const DEADLINE_GRACE_MS = 5_000
+
+export interface SweeperOptions extends JobRecords {
+  isServed(model: string): Promise<boolean>
+  /** How long a step may wait for a queue that no worker serves. */
+  unservedMs: number
+  onError(error: unknown): void
+}
+
+/** Looks after every open job: queues a missing step again, or ends the job with a reason. Several may run at once. */
+export function startSweeper(options: SweeperOptions): { close(): Promise<void> } {
+  let running = Promise.resolve()
+  const tickMs = Math.min(TICK_MS, options.unservedMs)
+  const timer = setInterval(() => {
+    running = running.then(() => sweep(options)).catch(options.onError)
+  }, tickMs)
+  return {
+    async close() {
+      clearInterval(timer)
+      await running
+    },
+  }
+}
+
+/** Looks once at every job that is due. */
+export async function sweep(options: SweeperOptions): Promise<void> {
+  for (const jobId of await options.store.dueJobs(options.now(), JOBS_PER_TICK)) {
+    const record = await options.store.read(jobId)
+    if (record) await lookAfter(options, record)
+  }
+}
+
+async function lookAfter(options: SweeperOptions, record: JobRecord): Promise<void> {
+  const { job, steps } = record
+  const nowMs = options.now()
+  if (nowMs > job.deadlineAtMs + DEADLINE_GRACE_MS) {
+    const step = placeholder(record)
+    const end = endNow(job, steps, { kind: 'past_deadline' }, nowMs)
+    await commitAdvance(options, { step, job, fence: 'override' }, null, end)
+    return
+  }
+  const { next } = advance(job, steps, null, nowMs)
+  if (next === null) return
+  if (await waitsInVain(options, record, next)) {
+    await recordStep(options, { step: next, job, steps, fence: 'unleased' }, unserved(next, nowMs))
+    return
+  }
+  await options.queue.revive(next)
+  await options.store.lookAgain(job.id, nowMs + Math.min(LOOK_AGAIN_MS, options.unservedMs))
+}
+
+async function waitsInVain(
+  options: SweeperOptions,
+  { job, steps }: JobRecord,
+  next: StepRef,
+): Promise<boolean> {
+  const waitingSinceMs = steps.at(-1)?.finishedAtMs ?? job.submittedAtMs
+  if (options.now() - waitingSinceMs < options.unservedMs) return false
+  if (await options.isServed(next.model)) return false
+  return !(await options.store.isLeased(next))
+}
+
+function unserved(step: StepRef, nowMs: number): Step {
+  const pool = poolOf(step.model)
+  const message = `no worker serves ${step.model}; start one with: hyperguild worker --tier ${pool} --models ${step.model}`
+  const facts = {
+    model: step.model,
+    startedAtMs: nowMs,
+    finishedAtMs: nowMs,
+    usage: NO_USAGE,
+    worker: 'sweeper',
+  }
+  switch (step.kind) {
+    case 'generate':
+      return {
+        kind: 'generate',
+        ...facts,
+        warmStart: false,
+        outcome: { kind: 'failed', failure: 'unserved', message },
+      }
+    case 'verify':
+      return { kind: 'verify', ...facts, outcome: { kind: 'failed', failure: 'unserved', message } }
+    case 'apply':
+      return { kind: 'apply', ...facts, outcome: { applied: false, reason: message } }
+  }
+}
+
+/** Names the place behind the last step, for commits that belong to no queued step. */
+function placeholder({ job, steps }: JobRecord): StepRef {
+  const model = job.chain[0]!
+  return { jobId: job.id, step: steps.length, kind: 'generate', model, attempt: 0, of: 0 }
+}
