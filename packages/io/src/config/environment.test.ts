@@ -1,0 +1,194 @@
+import { spawnSync } from 'node:child_process'
+import { resolve } from 'node:path'
+import { ConfigError } from '@hyperguild/core/errors.ts'
+import { expect, test } from 'vitest'
+import { ENVIRONMENT_VARIABLES, readEnvironment } from './environment.ts'
+
+const checkout = resolve(import.meta.dirname, '../../../..')
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    readEnvironment(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+test('an empty environment gives the documented defaults', () => {
+  expect(readEnvironment({})).toEqual({
+    redisUrl: undefined,
+    port: 3200,
+    configDir: resolve(checkout, 'config'),
+    modelsFile: resolve(checkout, 'config/models.yaml'),
+    brainDir: resolve('brain'),
+    sessionsDir: resolve('brain/sessions'),
+    litellmBaseUrl: undefined,
+    litellmApiKey: undefined,
+    llamaSwapUrl: undefined,
+    anthropicApiKey: undefined,
+    anthropicBaseUrl: undefined,
+    roots: [],
+    host: '127.0.0.1',
+    dataDir: resolve('.hyperguild'),
+    redisPrefix: 'hg',
+    logLevel: 'info',
+    unservedMs: 30_000,
+    jobSeconds: 1800,
+    retentionSeconds: 86_400,
+    sandbox: 'auto',
+    brainOffer: true,
+    localConcurrency: 1,
+    cloudConcurrency: 8,
+  })
+})
+
+test('a written default is read as the default itself', () => {
+  const written = Object.fromEntries(
+    ENVIRONMENT_VARIABLES.filter((variable) => !variable.default.includes('<')).map((variable) => [
+      variable.name,
+      variable.default,
+    ]),
+  )
+  expect(readEnvironment(written)).toEqual(readEnvironment({}))
+})
+
+test('every variable of the table changes what is read', () => {
+  const samples: Record<string, string> = {
+    REDIS_URL: 'redis://127.0.0.1:6379',
+    SUPERVISOR_PORT: '3201',
+    LITELLM_BASE_URL: 'http://gpu-box:4000',
+    LLAMA_SWAP_URL: 'http://gpu-box:8080',
+    ANTHROPIC_BASE_URL: 'https://proxy.example',
+    HYPERGUILD_ROOTS: '/srv/a:/srv/b',
+    HYPERGUILD_LOG_LEVEL: 'debug',
+    HYPERGUILD_SANDBOX: 'none',
+    HYPERGUILD_BRAIN_OFFER: 'off',
+  }
+  for (const { name, default: fallback } of ENVIRONMENT_VARIABLES) {
+    const sample = samples[name] ?? (/^\d+$/.test(fallback) ? '77' : 'sample')
+    expect(readEnvironment({ [name]: sample }), name).not.toEqual(readEnvironment({}))
+  }
+})
+
+test('an empty or blank value counts as absent, and blanks around a value are dropped', () => {
+  expect(readEnvironment({ SUPERVISOR_PORT: '', REDIS_URL: ' ' })).toEqual(readEnvironment({}))
+  expect(readEnvironment({ ANTHROPIC_API_KEY: 'key\n' }).anthropicApiKey).toBe('key')
+})
+
+test('folders follow the folder they lie in by default', () => {
+  const environment = readEnvironment({
+    SUPERVISOR_CONFIG_DIR: '/etc/hg',
+    SUPERVISOR_BRAIN_DIR: '/data',
+  })
+  expect(environment.modelsFile).toBe('/etc/hg/models.yaml')
+  expect(environment.sessionsDir).toBe('/data/sessions')
+})
+
+test('roots are split at colons and normalised', () => {
+  expect(readEnvironment({ HYPERGUILD_ROOTS: '/srv/a/:/srv/b/../c' }).roots).toEqual([
+    '/srv/a',
+    '/srv/c',
+  ])
+})
+
+test.each([
+  ['REDIS_URL', 'http://127.0.0.1', 'is not a Redis URL; write one such as redis://127.0.0.1:6379'],
+  [
+    'LITELLM_BASE_URL',
+    'gpu-box:4000',
+    'is not an http:// or https:// URL; write one such as http://gpu-box:4000',
+  ],
+  ['SUPERVISOR_PORT', '70000', 'is not a whole number from 0 to 65535; write one'],
+  ['SUPERVISOR_PORT', '0x10', 'is not a whole number from 0 to 65535; write one'],
+  ['HYPERGUILD_JOB_SECONDS', '0', 'is not a whole number from 1 to 86400; write one'],
+  [
+    'HYPERGUILD_ROOTS',
+    '/srv:work',
+    'holds a relative path; write absolute ones with a colon between them',
+  ],
+  [
+    'HYPERGUILD_REDIS_PREFIX',
+    'a:b',
+    'is no prefix for Redis keys; write letters, digits, _ and - only',
+  ],
+  [
+    'HYPERGUILD_SANDBOX',
+    'docker',
+    'is not one of its values; write auto, bubblewrap, landlock, none',
+  ],
+  ['HYPERGUILD_BRAIN_OFFER', 'yes', 'is not one of its values; write on, off'],
+])('%s=%s is refused with what to write', (name, value, problem) => {
+  expect(problemsOf({ [name]: value })).toEqual([`${name}: ${problem}`])
+})
+
+test('a port set by a Kubernetes service link is explained', () => {
+  expect(problemsOf({ SUPERVISOR_PORT: 'tcp://10.43.0.7:3200' })).toEqual([
+    'SUPERVISOR_PORT: was set by Kubernetes for a Service of that name; write enableServiceLinks: false in the pod, or the port itself',
+  ])
+})
+
+test('a misspelt name is refused, other names and service links are left alone', () => {
+  const env = {
+    HYPERGUILD_ROOT: '/srv',
+    HYPERGUILD_PORT: 'tcp://10.43.0.7:3200',
+    HYPERGUILD_THEME: 'dark',
+  }
+  expect(problemsOf(env)).toEqual([
+    'HYPERGUILD_ROOT: is not a variable of hyperguild; write HYPERGUILD_ROOTS',
+  ])
+})
+
+test('all problems come at once, and none shows a value', () => {
+  const problems = problemsOf({
+    REDIS_URL: 'http://user:hunter2@host',
+    ANTHROPIC_BASE_URL: 'hunter2',
+    HYPERGUILD_LOG_LEVEL: 'hunter2',
+  })
+  expect(problems).toHaveLength(3)
+  expect(problems.join('\n')).not.toContain('hunter2')
+})
+
+test('the config folder is found from the source, not from the working directory', () => {
+  const source = resolve(import.meta.dirname, 'environment.ts')
+  const script = `import { readEnvironment } from ${JSON.stringify(source)}; process.stdout.write(readEnvironment({}).configDir)`
+  const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: '/',
+    encoding: 'utf8',
+  })
+  expect(run.stdout).toBe(resolve(checkout, 'config'))
+})
+
+test('the table of variables is the one the documentation prints', () => {
+  expect(
+    ENVIRONMENT_VARIABLES.map(({ name, default: fallback }) => `${name}=${fallback}`),
+  ).toMatchInlineSnapshot(`
+    [
+      "REDIS_URL=",
+      "SUPERVISOR_PORT=3200",
+      "SUPERVISOR_CONFIG_DIR=<checkout>/config",
+      "SUPERVISOR_MODELS_FILE=<SUPERVISOR_CONFIG_DIR>/models.yaml",
+      "SUPERVISOR_BRAIN_DIR=brain",
+      "SUPERVISOR_SESSIONS_DIR=<SUPERVISOR_BRAIN_DIR>/sessions",
+      "LITELLM_BASE_URL=",
+      "LITELLM_API_KEY=",
+      "LLAMA_SWAP_URL=",
+      "ANTHROPIC_API_KEY=",
+      "ANTHROPIC_BASE_URL=",
+      "HYPERGUILD_ROOTS=",
+      "HYPERGUILD_HOST=127.0.0.1",
+      "HYPERGUILD_DATA_DIR=.hyperguild",
+      "HYPERGUILD_REDIS_PREFIX=hg",
+      "HYPERGUILD_LOG_LEVEL=info",
+      "HYPERGUILD_UNSERVED_MS=30000",
+      "HYPERGUILD_JOB_SECONDS=1800",
+      "HYPERGUILD_RETENTION_SECONDS=86400",
+      "HYPERGUILD_SANDBOX=auto",
+      "HYPERGUILD_BRAIN_OFFER=on",
+      "HYPERGUILD_LOCAL_CONCURRENCY=1",
+      "HYPERGUILD_CLOUD_CONCURRENCY=8",
+    ]
+  `)
+  expect(ENVIRONMENT_VARIABLES.every(({ meaning }) => meaning.length > 10)).toBe(true)
+})

@@ -1,0 +1,191 @@
+import { isAbsolute, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ConfigError } from '@hyperguild/core/errors.ts'
+import { nearestTo } from '@hyperguild/core/nearest.ts'
+import * as z from 'zod'
+
+type RawEnvironment = Readonly<Record<string, string | undefined>>
+
+/** The folder that holds packages/, apps/ and config/. */
+const CHECKOUT = resolve(fileURLToPath(new URL('../../../..', import.meta.url)))
+
+const text = z.string()
+const path = text.transform((value) => resolve(value))
+const httpUrl = z.url({
+  protocol: /^https?$/,
+  error: 'is not an http:// or https:// URL; write one such as http://gpu-box:4000',
+})
+const redisUrl = z.url({
+  protocol: /^rediss?$/,
+  error: 'is not a Redis URL; write one such as redis://127.0.0.1:6379',
+})
+const port = text
+  .refine((value) => !value.startsWith('tcp://'), {
+    error:
+      'was set by Kubernetes for a Service of that name; write enableServiceLinks: false in the pod, or the port itself',
+    abort: true,
+  })
+  .pipe(wholeNumber(0, 65_535))
+const redisPrefix = text.regex(/^[A-Za-z0-9_-]+$/, {
+  error: 'is no prefix for Redis keys; write letters, digits, _ and - only',
+})
+const roots = text
+  .transform((value) => value.split(':').filter(Boolean))
+  .refine((dirs) => dirs.every((dir) => isAbsolute(dir)), {
+    error: 'holds a relative path; write absolute ones with a colon between them',
+    abort: true,
+  })
+  .transform((dirs) => dirs.map((dir) => resolve(dir)))
+const logLevel = oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+const sandbox = oneOf(['auto', 'bubblewrap', 'landlock', 'none'])
+const isOn = oneOf(['on', 'off']).transform((value) => value === 'on')
+
+/**
+ * Every variable the program reads: its parser, the text that stands for it when it is absent or empty, its meaning.
+ * In such a text `<NAME>` is the value of an earlier variable, and `<checkout>` the folder of this repository.
+ */
+const environmentSchema = z.object({
+  REDIS_URL: named(redisUrl.optional(), '', 'Redis or Valkey; without it a private one is started'),
+  SUPERVISOR_PORT: named(port, '3200', 'port of the gateway; 0 picks a free one'),
+  SUPERVISOR_CONFIG_DIR: named(path, '<checkout>/config', 'folder of models.yaml and skills/'),
+  SUPERVISOR_MODELS_FILE: named(path, '<SUPERVISOR_CONFIG_DIR>/models.yaml', 'models and chains'),
+  SUPERVISOR_BRAIN_DIR: named(path, 'brain', 'folder of the notes'),
+  SUPERVISOR_SESSIONS_DIR: named(path, '<SUPERVISOR_BRAIN_DIR>/sessions', 'folder of session logs'),
+  LITELLM_BASE_URL: named(httpUrl.optional(), '', 'OpenAI-compatible server of the local models'),
+  LITELLM_API_KEY: named(text.optional(), '', 'its key, if it wants one'),
+  LLAMA_SWAP_URL: named(
+    httpUrl.optional(),
+    '',
+    'llama-swap, asked which models are in memory; overrides llama_swap_url of models.yaml',
+  ),
+  ANTHROPIC_API_KEY: named(text.optional(), '', 'key for the claude-* models'),
+  ANTHROPIC_BASE_URL: named(httpUrl.optional(), '', "address to use instead of Anthropic's own"),
+  HYPERGUILD_ROOTS: named(
+    roots.prefault(''),
+    '',
+    'absolute directories, a colon between them; a project_root must lie under one',
+  ),
+  HYPERGUILD_HOST: named(text, '127.0.0.1', 'address the gateway listens on'),
+  HYPERGUILD_DATA_DIR: named(path, '.hyperguild', 'folder of what the fleet itself keeps'),
+  HYPERGUILD_REDIS_PREFIX: named(redisPrefix, 'hg', 'first part of every Redis key'),
+  HYPERGUILD_LOG_LEVEL: named(logLevel, 'info', 'lowest level that is logged, trace to silent'),
+  HYPERGUILD_UNSERVED_MS: named(
+    wholeNumber(1, 86_400_000),
+    '30000',
+    'milliseconds a step may wait for a queue that no worker serves',
+  ),
+  HYPERGUILD_JOB_SECONDS: named(wholeNumber(1, 86_400), '1800', 'seconds until a job is ended'),
+  HYPERGUILD_RETENTION_SECONDS: named(
+    wholeNumber(60, 31_536_000),
+    '86400',
+    'seconds for which a finished job can be fetched',
+  ),
+  HYPERGUILD_SANDBOX: named(
+    sandbox,
+    'auto',
+    'how test commands are confined: bubblewrap, landlock, none, or auto for the best at hand',
+  ),
+  HYPERGUILD_BRAIN_OFFER: named(isOn, 'on', 'on or off: whether jobs are given fitting notes'),
+  HYPERGUILD_LOCAL_CONCURRENCY: named(wholeNumber(1, 1000), '1', 'steps at once per local model'),
+  HYPERGUILD_CLOUD_CONCURRENCY: named(wholeNumber(1, 1000), '8', 'steps at once per cloud model'),
+})
+
+/** What the operator set, parsed. Paths are absolute. */
+export type Environment = Readonly<ReturnType<typeof environmentOf>>
+
+export interface EnvironmentVariable {
+  name: string
+  /** What stands for it when it is absent or empty; itself empty when nothing does. */
+  default: string
+  meaning: string
+}
+
+/** The configuration table of the documentation, from the schema that parses it. */
+export const ENVIRONMENT_VARIABLES: readonly EnvironmentVariable[] = Object.entries(
+  environmentSchema.shape,
+).map(([name, schema]) => {
+  const { fallback, description } = schema.meta() as { fallback: string; description: string }
+  return { name, default: fallback, meaning: description }
+})
+
+/**
+ * Reads the environment; this file is the only one that looks at process.env.
+ * @throws {ConfigError} with every problem at once. Values are never shown: they may be keys.
+ */
+export function readEnvironment(env: RawEnvironment = process.env): Environment {
+  const parsed = environmentSchema.safeParse(withDefaults(env))
+  const problems = [
+    ...misspeltIn(env),
+    ...(parsed.error?.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`) ?? []),
+  ]
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
+  return Object.freeze(environmentOf(parsed.data))
+}
+
+function environmentOf(parsed: z.infer<typeof environmentSchema>) {
+  return {
+    redisUrl: parsed.REDIS_URL,
+    port: parsed.SUPERVISOR_PORT,
+    configDir: parsed.SUPERVISOR_CONFIG_DIR,
+    modelsFile: parsed.SUPERVISOR_MODELS_FILE,
+    brainDir: parsed.SUPERVISOR_BRAIN_DIR,
+    sessionsDir: parsed.SUPERVISOR_SESSIONS_DIR,
+    litellmBaseUrl: parsed.LITELLM_BASE_URL,
+    litellmApiKey: parsed.LITELLM_API_KEY,
+    llamaSwapUrl: parsed.LLAMA_SWAP_URL,
+    anthropicApiKey: parsed.ANTHROPIC_API_KEY,
+    anthropicBaseUrl: parsed.ANTHROPIC_BASE_URL,
+    roots: parsed.HYPERGUILD_ROOTS,
+    host: parsed.HYPERGUILD_HOST,
+    dataDir: parsed.HYPERGUILD_DATA_DIR,
+    redisPrefix: parsed.HYPERGUILD_REDIS_PREFIX,
+    logLevel: parsed.HYPERGUILD_LOG_LEVEL,
+    unservedMs: parsed.HYPERGUILD_UNSERVED_MS,
+    jobSeconds: parsed.HYPERGUILD_JOB_SECONDS,
+    retentionSeconds: parsed.HYPERGUILD_RETENTION_SECONDS,
+    sandbox: parsed.HYPERGUILD_SANDBOX,
+    brainOffer: parsed.HYPERGUILD_BRAIN_OFFER,
+    localConcurrency: parsed.HYPERGUILD_LOCAL_CONCURRENCY,
+    cloudConcurrency: parsed.HYPERGUILD_CLOUD_CONCURRENCY,
+  }
+}
+
+function withDefaults(env: RawEnvironment): Record<string, string> {
+  const values: Record<string, string> = {}
+  const expand = (fallback: string) =>
+    fallback.replace(/<(\w+)>/g, (_, name) => (name === 'checkout' ? CHECKOUT : values[name]!))
+  for (const variable of ENVIRONMENT_VARIABLES) {
+    const value = env[variable.name]?.trim() || expand(variable.default)
+    if (value !== '') values[variable.name] = value
+  }
+  return values
+}
+
+/** Kubernetes sets such names for every Service of the namespace. */
+const SERVICE_LINK = /_(SERVICE_(HOST|PORT)|PORT)(_\w+)?$/
+
+/** Names that are nearly one of ours would otherwise be ignored in silence; all others are not our business. */
+function misspeltIn(env: RawEnvironment): string[] {
+  const known = ENVIRONMENT_VARIABLES.map((variable) => variable.name)
+  return Object.keys(env).flatMap((name) => {
+    if (!/^(HYPERGUILD|SUPERVISOR)_/.test(name) || SERVICE_LINK.test(name)) return []
+    const nearest = known.includes(name) ? undefined : nearestTo(name, known)
+    return nearest ? [`${name}: is not a variable of hyperguild; write ${nearest}`] : []
+  })
+}
+
+function named<T extends z.ZodType>(schema: T, fallback: string, description: string): T {
+  return schema.meta({ fallback, description })
+}
+
+function wholeNumber(min: number, max: number) {
+  return text
+    .transform((value) => (/^\d+$/.test(value) ? Number(value) : Number.NaN))
+    .refine((value) => value >= min && value <= max, {
+      error: `is not a whole number from ${min} to ${max}; write one`,
+    })
+}
+
+function oneOf<const T extends readonly string[]>(values: T) {
+  return z.enum(values, { error: `is not one of its values; write ${values.join(', ')}` })
+}
