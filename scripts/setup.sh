@@ -116,16 +116,16 @@ install_programs() {
 
 check_programs() {
   required=$(required_programs)
-  optional=$(optional_programs)
-  mkdir -p "${tried%/*}"
-  echo "$optional" >"$tried"
-  if [ -n "$optional" ]; then
-    say "going on without $(in_one_line "$optional"); install them for a stronger sandbox and a faster search"
-  fi
-  if [ -z "$required" ]; then return 0; fi
-  fail "$(in_one_line "$required") missing and not installable from here (not root, no sudo, or no known package manager).
+  if [ -n "$required" ]; then
+    fail "$(in_one_line "$required") missing and not installable from here (not root, no sudo, or no known package manager).
   Install it yourself, such as: apt-get install redis-server git
   For Redis alone there is another way: REDIS_URL=redis://host:6379 names a server that runs already."
+  fi
+  optional=$(optional_programs)
+  if [ -z "$optional" ]; then return 0; fi
+  mkdir -p "${tried%/*}"
+  echo "$optional" >"$tried"
+  say "going on without $(in_one_line "$optional"); install them for a stronger sandbox and a faster search"
 }
 
 packages_are_current || install_npm_packages

@@ -1,0 +1,105 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+
+/** A file and what stands in it; `file` is relative to the repository, which is the working directory. */
+export interface SourceFile {
+  file: string
+  text: string
+}
+
+/** The workspaces, each with what its files may import besides themselves. */
+const LAYERS: Record<string, readonly RegExp[]> = {
+  'packages/core': [/^zod$/],
+  'packages/io': [/^@hyperguild\/core\//, /^node:/, ...dependenciesOf('packages/io')],
+  'apps/gateway': appMayImport('apps/gateway'),
+  'apps/worker': appMayImport('apps/worker'),
+  'apps/cli': appMayImport('apps/cli'),
+}
+
+/** Tests also import the runner, and what the repository has for tests only. */
+const TESTS_ALSO = [/^node:/, ...dependenciesOf('.')]
+
+/** Modules with exactly one home. */
+const HOMES: readonly { what: RegExp; home: RegExp }[] = [
+  { what: /^bullmq$/, home: /^packages\/io\/src\/queue\/job-queue\.ts$/ },
+  { what: /^@modelcontextprotocol\/server(\/|$)/, home: /^apps\/gateway\/src\/(.*\/)?mcp[^/]*$/ },
+  { what: /^(ai|@ai-sdk\/.*)$/, home: /^packages\/io\/src\/models\// },
+]
+
+const ENVIRONMENT_HOME = 'packages/io/src/config/environment.ts'
+const READS_ENVIRONMENT =
+  /\bprocess\s*(\?\.|\.)\s*env\b|\bprocess\s*\[\s*['"`]env|\benv\b[^}\n]*\}\s*(from\s*['"](node:)?process['"]|=\s*process\b)/
+
+/** One line per import or access that the layers forbid; empty when all is well. */
+export function layeringProblems({ file, text }: SourceFile): string[] {
+  const code = withoutComments(text)
+  const problems = importsIn(code).flatMap((name) => {
+    const reason = whyForbidden(file, name)
+    return reason === null ? [] : [`${file} imports ${name}: ${reason}`]
+  })
+  if (file !== ENVIRONMENT_HOME && !isTest(file) && READS_ENVIRONMENT.test(code)) {
+    problems.push(`${file} reads process.env: only ${ENVIRONMENT_HOME} may`)
+  }
+  return problems
+}
+
+/** Imports of our own files that do not exist. */
+export function missingImports({ file, text }: SourceFile): string[] {
+  return importsIn(withoutComments(text)).flatMap((name) => {
+    const target = localTarget(file, name)
+    return target === null || existsSync(target) ? [] : [`${file} imports ${name}: no such file`]
+  })
+}
+
+const STATEMENT =
+  /^(?:import|export)\s*(?:type\s+)?(?:(?:[\w$]+\s*,?\s*)?(?:\*(?:\s*as\s+[\w$]+)?|\{[^}]*\})?\s*from\s*)?['"]([^'"\n]+)['"]/gm
+const CALL = /\b(?:import|require|import\.meta\.resolve)\(\s*['"`]([^'"`\n]+)['"`]/g
+
+/** The module names in a source text; `code` without comments. */
+function importsIn(code: string): string[] {
+  return [...code.matchAll(STATEMENT), ...code.matchAll(CALL)].map((match) => match[1]!)
+}
+
+function whyForbidden(file: string, name: string): string | null {
+  const workspace = workspaceOf(file)
+  if (workspace === null) return null
+  const home = HOMES.find((one) => one.what.test(name))
+  if (home && !home.home.test(file) && !isTest(file)) return 'it has another home'
+  if (name.startsWith('.')) {
+    const target = normalize(join(dirname(file), name))
+    return target.startsWith(`${workspace}/`) ? null : `it is outside ${workspace}`
+  }
+  const allowed = [...LAYERS[workspace]!, ...(isTest(file) ? TESTS_ALSO : [])]
+  return allowed.some((rule) => rule.test(name)) ? null : 'its layer may not'
+}
+
+function localTarget(file: string, name: string): string | null {
+  if (name.startsWith('.')) return join(dirname(file), name)
+  const own = /^@hyperguild\/(core|io)\/(.+)$/.exec(name)
+  return own ? join('packages', own[1]!, 'src', own[2]!) : null
+}
+
+function workspaceOf(file: string): string | null {
+  return Object.keys(LAYERS).find((workspace) => file.startsWith(`${workspace}/`)) ?? null
+}
+
+function isTest(file: string): boolean {
+  return file.endsWith('.test.ts')
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/^\s*\/\*[\s\S]*?\*\//gm, '').replace(/(^|\s)\/\/.*$/gm, '')
+}
+
+function appMayImport(workspace: string): RegExp[] {
+  return [/^@hyperguild\/(core|io)\//, /^node:/, ...dependenciesOf(workspace)]
+}
+
+/** The packages a workspace declares, ours left out: those are the layers' business. */
+function dependenciesOf(workspace: string): RegExp[] {
+  const manifest: unknown = JSON.parse(readFileSync(join(workspace, 'package.json'), 'utf8'))
+  const { dependencies = {}, devDependencies = {} } = manifest as Record<string, object>
+  return Object.keys({ ...dependencies, ...devDependencies })
+    .filter((name) => !name.startsWith('@hyperguild/') && name !== 'hyperguild')
+    .map((name) => new RegExp(`^${name.replaceAll('.', '\\.')}(/|$)`))
+}
