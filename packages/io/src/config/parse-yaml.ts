@@ -1,6 +1,30 @@
 import { ConfigError } from '@hyperguild/core/errors.ts'
-import { type Document, isNode, LineCounter, parseDocument } from 'yaml'
-import type * as z from 'zod'
+import type { Validation } from '@hyperguild/core/json-schema.ts'
+import { didYouMean } from '@hyperguild/core/nearest.ts'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+} from 'yaml'
+import * as z from 'zod'
+
+type Path = readonly PropertyKey[]
+
+/** YAML as it was written: its value, and where in the file each part of it stands. */
+export interface YamlSource {
+  /** Undefined when the text is not YAML at all. */
+  value: unknown
+  /** What is wrong with the text as YAML; a key written twice leaves a value, its last. */
+  problems: string[]
+  /** `file:line: key: what`. Of a key that is not there, the line is its nearest parent's. */
+  problemAt(path: Path, what: string): string
+}
 
 /**
  * Reads YAML against a schema; keys the schema does not know are errors when it is strict.
@@ -8,39 +32,132 @@ import type * as z from 'zod'
  * @throws {ConfigError} with every problem, each as `file:line: key: what`
  */
 export function parseYaml<T>(schema: z.ZodType<T>, text: string, name: string): T {
+  const checked = checkYaml(schema, readYaml(text, name))
+  if (!checked.ok) throw new ConfigError(checked.problems)
+  return checked.value
+}
+
+/** @param firstLine the line of the file on which the text starts */
+export function readYaml(text: string, name: string, firstLine = 1): YamlSource {
   const lines = new LineCounter()
   const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-  if (doc.errors.length > 0) {
-    throw new ConfigError(
-      doc.errors.map((e) => `${name}:${lines.linePos(e.pos[0]).line}: ${e.message}`),
-    )
-  }
-  const parsed = schema.safeParse(doc.toJS() ?? {})
-  if (parsed.success) return parsed.data
-  throw new ConfigError(
-    parsed.error.issues.flatMap((issue) =>
-      placesOf(issue).map(({ path, what }) => {
-        const line = lines.linePos(offsetOf(doc, path)).line
-        return `${name}:${line}: ${path.length > 0 ? `${path.join('.')}: ` : ''}${what}`
+  const place = (offset: number) => `${name}:${lines.linePos(offset).line + firstLine - 1}`
+  const problemAt = (path: Path, what: string) =>
+    [place(offsetOf(doc, path)), path.map(String).join('.'), what].filter(Boolean).join(': ')
+
+  const twice = doc.errors.filter((error) => error.code === 'DUPLICATE_KEY')
+  const broken = [...doc.errors, ...doc.warnings].filter((error) => !twice.includes(error))
+  const badYaml = [
+    ...broken.map((error) => ({ offset: error.pos[0], what: error.message })),
+    ...danglingAliasesIn(doc),
+  ]
+  return {
+    value: badYaml.length > 0 ? undefined : (doc.toJS() ?? {}),
+    problems: [
+      ...badYaml.map(({ offset, what }) => `${place(offset)}: bad YAML: ${what}`),
+      ...twice.map(({ pos }) => {
+        const key = keyAt(doc, pos[0])
+        return `${place(pos[0])}: ${key}: is written twice; keep one`
       }),
-    ),
-  )
+    ],
+    problemAt,
+  }
 }
 
-type Path = readonly (string | number)[]
+/** The value in the shape of the schema, or every problem of the source. */
+export function checkYaml<T>(schema: z.ZodType<T>, source: YamlSource): Validation<T> {
+  if (source.value === undefined) return { ok: false, problems: source.problems }
+  const parsed = schema.safeParse(source.value)
+  const issues = parsed.error?.issues.flatMap((issue) => placesOf(issue, schema, source)) ?? []
+  const problems = inFileOrder([...source.problems, ...issues])
+  return parsed.success && problems.length === 0
+    ? { ok: true, value: parsed.data }
+    : { ok: false, problems }
+}
+
+const byFileAndLine = new Intl.Collator('en', { numeric: true })
+
+export function inFileOrder(problems: readonly string[]): string[] {
+  return [...new Set(problems)].sort(byFileAndLine.compare)
+}
 
 /** Zod reports unknown keys at their parent; people look for the key itself. */
-function placesOf(issue: z.core.$ZodIssue): { path: Path; what: string }[] {
-  const path = issue.path.filter((part) => typeof part !== 'symbol')
-  if (issue.code !== 'unrecognized_keys') return [{ path, what: issue.message }]
-  return issue.keys.map((key) => ({ path: [...path, key], what: 'unknown key' }))
+function placesOf(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSource): string[] {
+  if (issue.code === 'unrecognized_keys') {
+    const owner = schemaAt(schema, issue.path)
+    const known = owner instanceof z.ZodObject ? Object.keys(owner.shape) : []
+    return issue.keys.map((key) =>
+      source.problemAt([...issue.path, key], `unknown key${didYouMean(key, known)}`),
+    )
+  }
+  const isMissing = issue.code === 'invalid_type' && valueAt(source.value, issue.path) === undefined
+  if (!isMissing) return [source.problemAt(issue.path, issue.message)]
+  const meaning = schemaAt(schema, issue.path)?.description
+  return [source.problemAt(issue.path, meaning ? `is missing; write ${meaning}` : 'is missing')]
 }
 
-/** Where a path stands in the text; of a missing key, where its nearest parent stands. */
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value)
+}
+
+function schemaAt(schema: unknown, path: Path): z.ZodType | undefined {
+  const inner = unwrap(schema)
+  const [key, ...rest] = path
+  if (key === undefined) return schema instanceof z.ZodType ? schema : undefined
+  if (inner instanceof z.ZodObject) return schemaAt(inner.shape[String(key)], rest)
+  if (inner instanceof z.ZodRecord) return schemaAt(inner.valueType, rest)
+  if (inner instanceof z.ZodArray) return schemaAt(inner.element, rest)
+  return undefined
+}
+
+function unwrap(schema: unknown): unknown {
+  const isWrapped =
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault
+  return isWrapped ? unwrap(schema.unwrap()) : schema
+}
+
+/** Where the key of a path stands in the text; of a missing one, where its nearest parent stands. */
 function offsetOf(doc: Document.Parsed, path: Path): number {
-  for (let depth = path.length; depth > 0; depth--) {
-    const node = doc.getIn(path.slice(0, depth), true)
-    if (isNode(node) && node.range) return node.range[0]
+  let node: unknown = doc.contents
+  let offset = 0
+  for (const part of path) {
+    if (isAlias(node)) node = node.resolve(doc)
+    if (isMap(node)) {
+      const pair = node.items.findLast(({ key }) => isScalar(key) && key.value === part)
+      if (!pair || !isNode(pair.key)) return offset
+      offset = pair.key.range?.[0] ?? offset
+      node = pair.value
+    } else if (isSeq(node)) {
+      node = node.items[Number(part)]
+      offset = (isNode(node) && node.range?.[0]) || offset
+    }
   }
-  return 0
+  return offset
+}
+
+/** The dotted name of the key that stands at an offset. */
+function keyAt(doc: Document.Parsed, offset: number): string {
+  let name = ''
+  visit(doc, {
+    Pair(_, { key }, ancestors) {
+      if (!isScalar(key) || key.range?.[0] !== offset) return undefined
+      const parents = ancestors.flatMap((node) => ('key' in node ? [String(node.key)] : []))
+      name = [...parents, String(key.value)].join('.')
+      return visit.BREAK
+    },
+  })
+  return name
+}
+
+function danglingAliasesIn(doc: Document.Parsed): { offset: number; what: string }[] {
+  const dangling: { offset: number; what: string }[] = []
+  visit(doc, {
+    Alias(_, alias) {
+      if (alias.resolve(doc)) return
+      dangling.push({ offset: alias.range?.[0] ?? 0, what: `*${alias.source} stands for nothing` })
+    },
+  })
+  return dangling
 }

@@ -26,7 +26,7 @@ describe('a simulation script', () => {
     [
       'an unknown key',
       'rules:\n  - skil: review\n    text: hi',
-      'script.yaml:2: rules.0.skil: unknown key',
+      'script.yaml:2: rules.0.skil: unknown key; did you mean skill?',
     ],
     [
       'no reply',
