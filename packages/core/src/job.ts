@@ -41,7 +41,7 @@ export type JobEvent =
       tier: string
       warmStart: boolean
     }
-  | { kind: 'verifying'; model: string; attempt: number; of: number }
+  | { kind: 'verifying' | 'applying'; model: string; attempt: number; of: number }
   | {
       kind: 'judged'
       attempt: number

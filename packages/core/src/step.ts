@@ -1,4 +1,4 @@
-import type { Usage } from './chat.ts'
+import { NO_USAGE, type Usage } from './chat.ts'
 import type { Evidence, Patch } from './evidence.ts'
 import type { Failure } from './failure.ts'
 
@@ -9,6 +9,8 @@ export type GenerateOutcome =
       output: Readonly<Record<string, unknown>>
       evidence: Evidence
       patch: Patch | null
+      /** The task as the model saw it, for the verifier, which may run where the project cannot be read. */
+      task: string
     }
   /** The evidence speaks against it; no verifier is asked. */
   | {
@@ -33,27 +35,6 @@ export type VerifyOutcome =
   | { kind: 'rejected'; feedback: string }
   | { kind: 'failed'; failure: Failure; message: string; retryAfterMs?: number }
 
-interface StepFacts {
-  model: string
-  startedAtMs: number
-  finishedAtMs: number
-  usage: Usage
-  /** The worker that did it, for people who look for a sick machine. */
-  worker: string
-}
-
-export interface GenerateStep extends StepFacts {
-  kind: 'generate'
-  /** Whether the model was in memory before the call; false when nobody answered in time. */
-  warmStart: boolean
-  outcome: GenerateOutcome
-}
-
-export interface VerifyStep extends StepFacts {
-  kind: 'verify'
-  outcome: VerifyOutcome
-}
-
 /** What became of an accepted patch in the caller's own tree. */
 export interface Applied {
   applied: boolean
@@ -61,11 +42,33 @@ export interface Applied {
   reason: string | null
 }
 
-/** Puts an accepted patch into the caller's tree; done by the pool that made it, which can see the tree. */
-export interface ApplyStep extends StepFacts {
-  kind: 'apply'
-  outcome: Applied
+/**
+ * The work of a step, of one of three kinds: a model works, a model judges, or an accepted patch goes into the caller's
+ * tree (done by the pool that made it, which can see the tree).
+ */
+export type Work =
+  | { kind: 'generate'; outcome: GenerateOutcome; usage: Usage }
+  | { kind: 'verify'; outcome: VerifyOutcome; usage: Usage }
+  | { kind: 'apply'; outcome: Applied; usage: Usage }
+
+export interface StepFacts {
+  model: string
+  startedAtMs: number
+  finishedAtMs: number
+  /** Whether the model was in memory before the call; false when nobody answered in time, true where it cannot matter. */
+  warmStart: boolean
+  /** The worker that did it, for people who look for a sick machine. */
+  worker: string
 }
 
 /** One committed piece of queue work. A job's record is the list of its steps, oldest first. */
-export type Step = GenerateStep | VerifyStep | ApplyStep
+export type Step = Work & StepFacts
+export type GenerateStep = Extract<Work, { kind: 'generate' }> & StepFacts
+export type VerifyStep = Extract<Work, { kind: 'verify' }> & StepFacts
+export type ApplyStep = Extract<Work, { kind: 'apply' }> & StepFacts
+
+/** The work of a step that could not be done at all. */
+export function failedWork(kind: Work['kind'], failure: Failure, message: string): Work {
+  if (kind === 'apply') return { kind, outcome: { applied: false, reason: message }, usage: NO_USAGE }
+  return { kind, outcome: { kind: 'failed', failure, message }, usage: NO_USAGE }
+}

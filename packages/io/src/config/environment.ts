@@ -189,3 +189,13 @@ function wholeNumber(min: number, max: number) {
 function oneOf<const T extends readonly string[]>(values: T) {
   return z.enum(values, { error: `is not one of its values; write ${values.join(', ')}` })
 }
+
+/** The directories in which programs are looked for. */
+export function searchPath(env: RawEnvironment = process.env): string {
+  return env.PATH ?? ''
+}
+
+/** What a process that we start gets: all that we have, with these set, or taken away where undefined. */
+export function environmentWith(overrides: RawEnvironment): NodeJS.ProcessEnv {
+  return { ...process.env, ...overrides }
+}

@@ -1,7 +1,6 @@
 import { advance, endNow, type StepRef } from '@hyperguild/core/advance.ts'
-import { NO_USAGE } from '@hyperguild/core/chat.ts'
 import { poolOf } from '@hyperguild/core/model.ts'
-import type { Step } from '@hyperguild/core/step.ts'
+import { failedWork, type Step } from '@hyperguild/core/step.ts'
 import type { JobRecord } from './job-store.ts'
 import { commitAdvance, type JobRecords, LOOK_AGAIN_MS, recordStep } from './record-step.ts'
 
@@ -73,25 +72,13 @@ async function waitsInVain(
 function unserved(step: StepRef, nowMs: number): Step {
   const pool = poolOf(step.model)
   const message = `no worker serves ${step.model}; start one with: hyperguild worker --tier ${pool} --models ${step.model}`
-  const facts = {
+  return {
+    ...failedWork(step.kind, 'unserved', message),
     model: step.model,
     startedAtMs: nowMs,
     finishedAtMs: nowMs,
-    usage: NO_USAGE,
+    warmStart: false,
     worker: 'sweeper',
-  }
-  switch (step.kind) {
-    case 'generate':
-      return {
-        kind: 'generate',
-        ...facts,
-        warmStart: false,
-        outcome: { kind: 'failed', failure: 'unserved', message },
-      }
-    case 'verify':
-      return { kind: 'verify', ...facts, outcome: { kind: 'failed', failure: 'unserved', message } }
-    case 'apply':
-      return { kind: 'apply', ...facts, outcome: { applied: false, reason: message } }
   }
 }
 

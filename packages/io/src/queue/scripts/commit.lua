@@ -36,7 +36,7 @@ for _, gateway in ipairs(redis.call('SMEMBERS', KEYS[3])) do
 end
 if ARGV[6] ~= '' then
   redis.call('DEL', KEYS[3])
+  redis.call('UNLINK', KEYS[2])
   redis.call('PEXPIRE', KEYS[1], ARGV[9])
-  redis.call('PEXPIRE', KEYS[2], ARGV[9])
 end
 return 'ok'

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { ConfigError } from '@hyperguild/core/errors.ts'
+import { type Pool, poolOf } from '@hyperguild/core/model.ts'
+import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
+import type { Environment } from '@hyperguild/io/config/environment.ts'
+import type { Config } from '@hyperguild/io/config/load-config.ts'
+import type { Logger } from '@hyperguild/io/log/logger.ts'
+import { createChatModel } from '@hyperguild/io/models/chat-model.ts'
+import { askWarm } from '@hyperguild/io/models/warm-state.ts'
+import type { Service } from '@hyperguild/io/process/service.ts'
+import { createJobQueue } from '@hyperguild/io/queue/job-queue.ts'
+import { createJobStore } from '@hyperguild/io/queue/job-store.ts'
+import { keysFor } from '@hyperguild/io/queue/keys.ts'
+import { announceWorker } from '@hyperguild/io/queue/presence.ts'
+import { connectRedis, requireUsableRedis } from '@hyperguild/io/queue/redis.ts'
+import type { WorkerDeps } from './deps.ts'
+import { runStep } from './run-step.ts'
+
+const REDIS_TIMEOUT_MS = 10_000
+/** How long a worker that shuts down lets its steps finish before they go back to the queue. */
+const GRACE_MS = 5_000
+
+export interface PoolOptions {
+  environment: Environment
+  config: Config
+  log: Logger
+  redisUrl: string
+  tier: Pool
+  /** Only these models; all of the tier when absent. */
+  models?: readonly string[]
+  concurrency?: number
+}
+
+/** Serves one queue per model of a tier. */
+export async function startPool(options: PoolOptions): Promise<Service> {
+  const { environment, config, log, tier } = options
+  const models = modelsToServe(options)
+  const redis = connectRedis(options.redisUrl, `worker-${tier}`, 'wait')
+  redis.on('error', (error) => log.warn({ err: error }, 'redis_error'))
+  await requireUsableRedis(redis, REDIS_TIMEOUT_MS)
+  const keys = keysFor(environment.redisPrefix)
+  const queue = createJobQueue(redis, keys)
+  const deps: WorkerDeps = {
+    store: createJobStore(redis, keys, environment.retentionSeconds * 1000),
+    queue,
+    now: Date.now,
+    workerId: `${tier}-${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
+    chat: createChatModel(endpointsFrom(environment, tier)),
+    skills: config.skills,
+    roots: environment.roots,
+    askWarm: warmthFrom(config),
+    log,
+  }
+  const consumers = models.map((model) =>
+    queue.serve(model, {
+      connection: redis,
+      concurrency: options.concurrency ?? concurrencyOf(environment, tier),
+      workerId: deps.workerId,
+      onStep: (step, lease) => runStep(deps, step, lease),
+      onError: (error) => log.warn({ err: error }, 'queue_error'),
+    }),
+  )
+  const startedAtMs = Date.now()
+  const presence = await announceWorker(
+    redis,
+    keys,
+    () => ({
+      id: deps.workerId,
+      pool: tier,
+      models,
+      host: hostname(),
+      pid: process.pid,
+      startedAtMs,
+      sandbox: 'none',
+      backend: { name: '', reachable: true, warm: [] },
+    }),
+    Date.now,
+  )
+  log.info({ worker: deps.workerId, models }, 'worker_ready')
+  return {
+    async close() {
+      await presence.close().catch(() => {})
+      await Promise.all(consumers.map((consumer) => consumer.close(GRACE_MS)))
+      await queue.close()
+      redis.disconnect()
+    },
+  }
+}
+
+function modelsToServe({ config, tier, models }: PoolOptions): readonly string[] {
+  const ofTier = modelsNamedIn(config.models).filter((model) => poolOf(model) === tier)
+  if (!models) return ofTier
+  const unknown = models.filter((model) => !ofTier.includes(model))
+  if (unknown.length > 0) {
+    throw new ConfigError(
+      `--models: ${unknown.join(', ')} is not a ${tier} model of models.yaml; it names ${ofTier.join(', ')}`,
+    )
+  }
+  return models
+}
+
+function concurrencyOf(environment: Environment, tier: Pool): number {
+  return tier === 'local' ? environment.localConcurrency : environment.cloudConcurrency
+}
+
+/** A pool is given only the endpoints of its own tier, so that cloud keys stay in cloud workers. */
+function endpointsFrom(environment: Environment, tier: Pool): Parameters<typeof createChatModel>[0] {
+  const { litellmBaseUrl, litellmApiKey, anthropicApiKey, anthropicBaseUrl } = environment
+  if (tier === 'local') {
+    const local = litellmBaseUrl
+      ? { baseUrl: litellmBaseUrl, ...(litellmApiKey ? { apiKey: litellmApiKey } : {}) }
+      : null
+    return { local, cloud: null }
+  }
+  const cloud = anthropicApiKey
+    ? { apiKey: anthropicApiKey, ...(anthropicBaseUrl ? { baseUrl: anthropicBaseUrl } : {}) }
+    : null
+  return { local: null, cloud }
+}
+
+function warmthFrom(config: Config): (model: string) => Promise<boolean> {
+  const llamaSwapUrl = config.models.llama_swap_url
+  return async (model) => {
+    if (poolOf(model) === 'cloud') return true
+    return llamaSwapUrl !== undefined && askWarm({ llamaSwapUrl, model })
+  }
+}

@@ -1,0 +1,78 @@
+import { advance, type StepRef } from '@hyperguild/core/advance.ts'
+import type { Decision } from '@hyperguild/core/decide.ts'
+import type { Job, JobEvent } from '@hyperguild/core/job.ts'
+import { tierOf } from '@hyperguild/core/model.ts'
+import { failedWork, type Step, type Work } from '@hyperguild/core/step.ts'
+import type { Lease } from '@hyperguild/io/queue/job-queue.ts'
+import type { Begun } from '@hyperguild/io/queue/job-store.ts'
+import { commitAdvance, recordStep } from '@hyperguild/io/queue/record-step.ts'
+import type { WorkerDeps } from './deps.ts'
+import { generate } from './generate.ts'
+import { verify } from './verify.ts'
+
+/** A step that took so many workers down with it is given up. */
+const MAX_STARTS = 5
+
+type Todo = Exclude<Decision, { do: 'finish' }>
+
+/** Does one step of one job and records what came of it. Doing it again, here or elsewhere, changes nothing. */
+export async function runStep(deps: WorkerDeps, step: StepRef, lease: Lease): Promise<void> {
+  const warmStart = step.kind !== 'generate' || (await deps.askWarm(step.model))
+  const startedAtMs = deps.now()
+  const begun = await deps.store.begin(step, startEvent(step, warmStart))
+  if (begun.state !== 'go') return handOver(deps, step, begun)
+
+  const { job, steps } = begun
+  const at = { step, job, steps, fence: { leaseToken: lease.token } }
+  const due = advance(job, steps, null, deps.now())
+  if (due.decision.do === 'finish') {
+    await commitAdvance(deps, at, null, due)
+    return
+  }
+  const work =
+    begun.starts > MAX_STARTS
+      ? failedWork(step.kind, 'worker_died', `${MAX_STARTS} workers died on this step`)
+      : await perform(deps, job, due.decision, lease.signal)
+  lease.signal.throwIfAborted()
+  const facts = { model: step.model, startedAtMs, finishedAtMs: deps.now(), warmStart }
+  const record: Step = { ...work, ...facts, worker: deps.workerId }
+  const reply = await recordStep(deps, at, record)
+  deps.log.info({ job: job.id, step: step.step, model: step.model, ...summaryOf(record), reply }, 'step_recorded')
+}
+
+function perform(deps: WorkerDeps, job: Job, todo: Todo, signal: AbortSignal): Promise<Work> {
+  switch (todo.do) {
+    case 'generate':
+      return generate(deps, job, todo, signal)
+    case 'verify':
+      return verify(deps, job, todo, signal)
+    case 'apply':
+      throw new Error('nothing makes patches yet')
+  }
+}
+
+/** Another worker has recorded this step already; it may have died before it queued the next one. */
+async function handOver(
+  deps: WorkerDeps,
+  step: StepRef,
+  begun: Exclude<Begun, { state: 'go' }>,
+): Promise<void> {
+  if (begun.state !== 'moved') return
+  const { next } = advance(begun.job, begun.steps, null, deps.now())
+  if (next?.step === step.step + 1) await deps.queue.add(next)
+}
+
+function startEvent(step: StepRef, warmStart: boolean): JobEvent {
+  const { kind, model, attempt, of } = step
+  return kind === 'generate'
+    ? { kind: 'generating', model, attempt, of, tier: tierOf(model), warmStart }
+    : { kind: kind === 'verify' ? 'verifying' : 'applying', model, attempt, of }
+}
+
+function summaryOf({ kind, outcome, startedAtMs, finishedAtMs }: Step) {
+  return {
+    kind,
+    outcome: 'kind' in outcome ? outcome.kind : outcome.applied,
+    durationMs: finishedAtMs - startedAtMs,
+  }
+}
