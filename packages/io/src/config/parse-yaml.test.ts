@@ -6,6 +6,7 @@ import { checkYaml, parseYaml, readYaml } from './parse-yaml.ts'
 const schema = z.strictObject({
   name: z.string().describe('the name of it'),
   limits: z.strictObject({ calls: z.number().positive() }).optional(),
+  mode: z.enum(['slow', 'fast']).optional(),
   rules: z.record(z.string(), z.array(z.strictObject({ when: z.string() }))).default({}),
 })
 
@@ -51,6 +52,15 @@ describe('parseYaml', () => {
     expect(problemsOf(text)).toEqual([
       'a.yaml:1: nam: unknown key; did you mean name?',
       'a.yaml:6: rules.x.1.wen: unknown key; did you mean when?',
+    ])
+  })
+
+  it('says in plain words which type or value a key wants', () => {
+    expect(problemsOf('name: 1\nlimits: 2\nmode: slw\nrules:\n')).toEqual([
+      'a.yaml:1: name: must be text',
+      'a.yaml:2: limits: must be a group of keys',
+      'a.yaml:3: mode: must be one of slow, fast; did you mean slow?',
+      'a.yaml:4: rules: must be a group of keys',
     ])
   })
 

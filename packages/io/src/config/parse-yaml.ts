@@ -83,17 +83,39 @@ export function inFileOrder(problems: readonly string[]): string[] {
 
 /** Zod reports unknown keys at their parent; people look for the key itself. */
 function placesOf(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSource): string[] {
-  if (issue.code === 'unrecognized_keys') {
-    const owner = schemaAt(schema, issue.path)
-    const known = owner instanceof z.ZodObject ? Object.keys(owner.shape) : []
-    return issue.keys.map((key) =>
-      source.problemAt([...issue.path, key], `unknown key${didYouMean(key, known)}`),
-    )
+  if (issue.code !== 'unrecognized_keys') {
+    return [
+      source.problemAt(issue.path, messageOf(issue, schema, valueAt(source.value, issue.path))),
+    ]
   }
-  const isMissing = issue.code === 'invalid_type' && valueAt(source.value, issue.path) === undefined
-  if (!isMissing) return [source.problemAt(issue.path, issue.message)]
-  const meaning = schemaAt(schema, issue.path)?.description
-  return [source.problemAt(issue.path, meaning ? `is missing; write ${meaning}` : 'is missing')]
+  const owner = schemaAt(schema, issue.path)
+  const known = owner instanceof z.ZodObject ? Object.keys(owner.shape) : []
+  return issue.keys.map((key) =>
+    source.problemAt([...issue.path, key], `unknown key${didYouMean(key, known)}`),
+  )
+}
+
+const TYPES: Record<string, string> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a group of keys',
+  record: 'a group of keys',
+}
+
+function messageOf(issue: z.core.$ZodIssue, schema: z.ZodType, value: unknown): string {
+  if (value === undefined) {
+    const meaning = schemaAt(schema, issue.path)?.description
+    return meaning ? `is missing; write ${meaning}` : 'is missing'
+  }
+  if (issue.code === 'invalid_type') return `must be ${TYPES[issue.expected] ?? issue.expected}`
+  if (issue.code === 'invalid_value') {
+    const known = issue.values.map(String)
+    return `must be one of ${known.join(', ')}${didYouMean(String(value), known)}`
+  }
+  return issue.message
 }
 
 function valueAt(value: unknown, path: Path): unknown {
