@@ -40,10 +40,10 @@ export function fenced(title: string, text: string, nonce: string): string {
   return `<data ${nonce} ${visible(title)}>\n${visible(text)}\n</data ${nonce}>`
 }
 
-export function withLineNumbers(text: string): string {
+export function withLineNumbers(text: string, firstLine = 1): string {
   const lines = text.replace(/\n$/, '').split('\n')
-  const width = String(lines.length).length
-  return lines.map((line, i) => `${String(i + 1).padStart(width)}| ${line}`).join('\n')
+  const width = String(firstLine + lines.length - 1).length
+  return lines.map((line, i) => `${String(firstLine + i).padStart(width)}| ${line}`).join('\n')
 }
 
 function inputText(name: string, value: unknown, nonce: string): string {
