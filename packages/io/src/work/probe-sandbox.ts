@@ -1,0 +1,50 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ConfigError } from '@hyperguild/core/errors.ts'
+import type { SandboxLevel } from '@hyperguild/core/evidence.ts'
+import { runSandboxed } from './sandbox.ts'
+import { findToolchain, type Toolchain } from './toolchain.ts'
+
+const ADVICE =
+  'Install bubblewrap (apt-get install bubblewrap) on a machine that allows user namespaces, or set ' +
+  'HYPERGUILD_SANDBOX=none to run tests without confinement.'
+
+/**
+ * Finds out once, at start, how commands can be confined here, by really doing it.
+ * Throws ConfigError, with what to do, when the wanted level is not to be had. `none` is never chosen by itself.
+ */
+export async function probeSandbox(
+  wanted: 'auto' | SandboxLevel,
+  toolchain: Toolchain = findToolchain(''),
+): Promise<{ level: SandboxLevel; detail: string }> {
+  if (wanted === 'none') {
+    return {
+      level: 'none',
+      detail: 'chosen by the operator: commands see the network, the disk and other processes',
+    }
+  }
+  if (wanted === 'landlock') throw new ConfigError(`Landlock is not supported yet. ${ADVICE}`)
+  await tryBubblewrap(toolchain)
+  return { level: 'bubblewrap', detail: 'tried: own name spaces, no network, no keys' }
+}
+
+async function tryBubblewrap(toolchain: Toolchain): Promise<void> {
+  const workDir = await mkdtemp(join(tmpdir(), 'hyperguild-probe-'))
+  try {
+    const request = { level: 'bubblewrap' as const, command: 'echo ready', workDir, toolchain }
+    const run = await runSandboxed(
+      { ...request, limits: { wallMs: 10_000 } },
+      new AbortController().signal,
+    )
+    if (run.exitCode === 0 && run.output === 'ready\n') return
+    throw new ConfigError(
+      `bubblewrap does not work here: ${run.output.trim() || run.stoppedBecause}`,
+    )
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new ConfigError([...error.problems, ADVICE])
+  } finally {
+    await rm(workDir, { recursive: true, force: true })
+  }
+}
