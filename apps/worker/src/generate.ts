@@ -33,7 +33,13 @@ export async function generate(
   const limitMs = Math.min(skill.limits.attempt_seconds * 1000, job.deadlineAtMs - deps.now())
   try {
     const { output, usage } = await withTimeLimit(limitMs, signal, (limited) =>
-      answer(deps.chat, skill, todo.model, taskText({ ...parts, feedback: todo.feedback }), limited),
+      answer(
+        deps.chat,
+        skill,
+        todo.model,
+        taskText({ ...parts, feedback: todo.feedback }),
+        limited,
+      ),
     )
     const evidence = await check(skill, job, project.root, output)
     const task = taskText({ ...parts, feedback: '' })
@@ -41,7 +47,12 @@ export async function generate(
   } catch (error) {
     if (!(error instanceof ModelFailure)) throw error
     const { failure, message, retryAfterMs } = error
-    return generated({ kind: 'failed', failure, message, ...(retryAfterMs ? { retryAfterMs } : {}) })
+    return generated({
+      kind: 'failed',
+      failure,
+      message,
+      ...(retryAfterMs ? { retryAfterMs } : {}),
+    })
   }
 }
 
@@ -65,7 +76,8 @@ async function check(
 ): Promise<Evidence> {
   const checks = skill.checks.map((name) => ({ name, check: CHECKS[name] }))
   const named = checks.flatMap(({ check }) => check.filesNamed?.(output) ?? [])
-  const read = root === null ? { files: [] } : await readNamedFiles(root, named, skill.limits.file_bytes)
+  const read =
+    root === null ? { files: [] } : await readNamedFiles(root, named, skill.limits.file_bytes)
   const lines = new Map(read.files.map((file) => [file.path, file.text.split('\n')]))
   const context: CheckContext = {
     input: job.input,

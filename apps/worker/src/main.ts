@@ -12,7 +12,10 @@ const program = new Command('hyperguild worker')
   .addOption(
     new Option('--tier <tier>', 'whose models to serve').choices(POOLS).makeOptionMandatory(),
   )
-  .option('--models <names...>', 'only these models, instead of all that models.yaml names for the tier')
+  .option(
+    '--models <names...>',
+    'only these models, instead of all that models.yaml names for the tier',
+  )
   .option('--concurrency <steps>', 'steps at once per model', wholeNumber)
   .showHelpAfterError()
   .parse()
@@ -22,7 +25,9 @@ const options = program.opts<{ tier: 'local' | 'cloud'; models?: string[]; concu
 await runService(async () => {
   const environment = readEnvironment()
   if (!environment.redisUrl) {
-    throw new ConfigError('REDIS_URL: a worker needs the Redis of its fleet; set it, or run: npm start')
+    throw new ConfigError(
+      'REDIS_URL: a worker needs the Redis of its fleet; set it, or run: npm start',
+    )
   }
   const config = loadConfig(environment)
   const log = createLogger(`worker-${options.tier}`, environment.logLevel)

@@ -105,7 +105,10 @@ function concurrencyOf(environment: Environment, tier: Pool): number {
 }
 
 /** A pool is given only the endpoints of its own tier, so that cloud keys stay in cloud workers. */
-function endpointsFrom(environment: Environment, tier: Pool): Parameters<typeof createChatModel>[0] {
+function endpointsFrom(
+  environment: Environment,
+  tier: Pool,
+): Parameters<typeof createChatModel>[0] {
   const { litellmBaseUrl, litellmApiKey, anthropicApiKey, anthropicBaseUrl } = environment
   if (tier === 'local') {
     const local = litellmBaseUrl

@@ -37,7 +37,10 @@ export async function runStep(deps: WorkerDeps, step: StepRef, lease: Lease): Pr
   const facts = { model: step.model, startedAtMs, finishedAtMs: deps.now(), warmStart }
   const record: Step = { ...work, ...facts, worker: deps.workerId }
   const reply = await recordStep(deps, at, record)
-  deps.log.info({ job: job.id, step: step.step, model: step.model, ...summaryOf(record), reply }, 'step_recorded')
+  deps.log.info(
+    { job: job.id, step: step.step, model: step.model, ...summaryOf(record), reply },
+    'step_recorded',
+  )
 }
 
 function perform(deps: WorkerDeps, job: Job, todo: Todo, signal: AbortSignal): Promise<Work> {

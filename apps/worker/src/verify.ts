@@ -27,7 +27,11 @@ export async function verify(
   const { outcome } = candidate.generate
   const skill = deps.skills.get(job.tool)
   if (outcome.kind !== 'candidate' || !skill) {
-    return verdict({ kind: 'failed', failure: 'internal', message: 'this worker does not know the skill' })
+    return verdict({
+      kind: 'failed',
+      failure: 'internal',
+      message: 'this worker does not know the skill',
+    })
   }
   const task = verifierTask({
     discipline: skill.discipline,
@@ -62,6 +66,9 @@ const UNREADABLE: VerifyOutcome = {
   feedback: 'the verifier gave no readable verdict, which counts as a rejection',
 }
 
-function verdict(outcome: VerifyOutcome, usage: Usage = NO_USAGE): Extract<Work, { kind: 'verify' }> {
+function verdict(
+  outcome: VerifyOutcome,
+  usage: Usage = NO_USAGE,
+): Extract<Work, { kind: 'verify' }> {
   return { kind: 'verify', outcome, usage }
 }

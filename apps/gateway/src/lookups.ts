@@ -1,0 +1,49 @@
+import { POOLS, poolOf } from '@hyperguild/core/model.ts'
+import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
+import type { Skill } from '@hyperguild/core/skill.ts'
+import type { GatewayDeps } from './deps.ts'
+import { sessionEntries } from './submit-job.ts'
+
+type Answer = Readonly<Record<string, unknown>>
+type Lookup = (deps: GatewayDeps, input: Readonly<Record<string, unknown>>) => Promise<Answer>
+
+/** What the gateway answers from its own records. The names are those of the skill files of kind `lookup`. */
+const LOOKUPS: Readonly<Record<string, Lookup>> = {
+  session_log: async (deps, input) => {
+    const sessionId = String(input.session_id)
+    const entries = await sessionEntries(deps, sessionId)
+    return { session_id: sessionId, entries, message: `${entries.length} entries` }
+  },
+
+  tier: async (deps) => {
+    const workers = await deps.livingWorkers()
+    const tiers = POOLS.map((pool) => {
+      const ofPool = workers.filter((worker) => worker.pool === pool)
+      const served = new Set(ofPool.flatMap((worker) => worker.models))
+      const configured = modelsNamedIn(deps.models).filter((model) => poolOf(model) === pool)
+      return {
+        tier: pool,
+        reachable: ofPool.some((worker) => worker.backend.reachable),
+        workers: ofPool.length,
+        backends: [...new Set(ofPool.map((worker) => worker.backend.name))],
+        sandbox: [...new Set(ofPool.map((worker) => worker.sandbox))],
+        models: configured.map((model) => ({
+          model,
+          served: served.has(model),
+          warm: ofPool.some((worker) => worker.backend.warm.includes(model)),
+        })),
+      }
+    })
+    const down = tiers.filter((tier) => !tier.reachable).map((tier) => tier.tier)
+    const message =
+      down.length === 0 ? 'all tiers can be reached' : `not reachable: ${down.join(', ')}`
+    return { tiers, message }
+  },
+}
+
+/** @throws when a skill file of kind `lookup` has no lookup behind it; the gateway checks that at start */
+export function lookupFor(skill: Skill): Lookup {
+  const lookup = LOOKUPS[skill.name]
+  if (!lookup) throw new Error(`no lookup is called ${skill.name}`)
+  return lookup
+}

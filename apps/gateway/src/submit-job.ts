@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto'
+import { advance } from '@hyperguild/core/advance.ts'
+import { RequestError } from '@hyperguild/core/errors.ts'
+import { historyText } from '@hyperguild/core/history.ts'
+import { JOB_VERSION, type Job, type JobEvent } from '@hyperguild/core/job.ts'
+import { validate, zodFrom } from '@hyperguild/core/json-schema.ts'
+import { chainFor } from '@hyperguild/core/models-config.ts'
+import type { SessionEntry } from '@hyperguild/core/result.ts'
+import type { Skill } from '@hyperguild/core/skill.ts'
+import { mergeEntries, readSessionFile } from '@hyperguild/io/log/session-log.ts'
+import type { Listening } from '@hyperguild/io/queue/inbox.ts'
+import type { GatewayDeps } from './deps.ts'
+
+/** The sweeper's first look at a new job: soon, because the gateway may die before it queues the first step. */
+const FIRST_LOOK_MS = 5_000
+
+export interface Call {
+  skill: string
+  input: Readonly<Record<string, unknown>>
+  principal: string
+}
+
+/** @throws {RequestError} when there is no such skill, or the input does not match its schema */
+export function requireSkill(deps: Pick<GatewayDeps, 'skills'>, call: Call): Skill {
+  const skill = deps.skills.get(call.skill)
+  if (!skill || skill.kind === 'stage') {
+    const names = [...deps.skills.values()].filter((s) => s.kind !== 'stage').map((s) => s.name)
+    throw new RequestError(
+      'unknown_skill',
+      `there is no skill "${call.skill}"; there are ${names.join(', ')}`,
+    )
+  }
+  const valid = validate(zodFrom(skill.input), call.input)
+  if (!valid.ok) {
+    throw new RequestError('invalid_argument', `${skill.name}: ${valid.problems.join('; ')}`)
+  }
+  return skill
+}
+
+/**
+ * Records a job and queues its first step. When this resolves the job will be done, or ended with a reason, whatever
+ * dies; `listening` hears of it.
+ */
+export async function submitJob(
+  deps: GatewayDeps,
+  skill: Skill,
+  call: Call,
+  onEvent: (event: JobEvent) => void,
+): Promise<{ job: Job; listening: Listening }> {
+  const job = await jobFrom(deps, skill, call)
+  const listening = deps.inbox.listen(job.id, onEvent)
+  try {
+    const firstLookMs = deps.now() + Math.min(FIRST_LOOK_MS, deps.unservedMs)
+    await deps.store.submit(job, deps.inbox.gatewayId, firstLookMs)
+    const { next } = advance(job, [], null, deps.now())
+    if (next) await deps.queue.add(next)
+  } catch (error) {
+    listening.stop()
+    throw error
+  }
+  deps.log.info({ job: job.id, skill: job.tool, chain: job.chain }, 'job_submitted')
+  return { job, listening }
+}
+
+async function jobFrom(deps: GatewayDeps, skill: Skill, { input, principal }: Call): Promise<Job> {
+  const pinned = typeof input.model === 'string' ? input.model : undefined
+  const chain = chainFor(deps.models, skill, pinned)
+  const id = randomUUID()
+  const sessionId = typeof input.session_id === 'string' ? input.session_id : undefined
+  const entries = sessionId === undefined ? [] : await sessionEntries(deps, sessionId)
+  const nowMs = deps.now()
+  return {
+    version: JOB_VERSION,
+    id,
+    tool: skill.name,
+    skill: skill.family,
+    phase: skill.phase,
+    input,
+    chain,
+    verifier: deps.models.verifier,
+    pinned: pinned !== undefined,
+    verify: skill.verify,
+    apply: skill.delivers !== 'answer' && input.apply !== false,
+    principal,
+    sessionId: sessionId ?? id,
+    history: historyText(entries, skill.phase),
+    material: skill.material.includes('session_log') ? JSON.stringify(entries, null, 1) : '',
+    submittedAtMs: nowMs,
+    deadlineAtMs: nowMs + deps.jobSeconds * 1000,
+  }
+}
+
+/** Everything the session's log holds, the file and what has not reached it yet. */
+export async function sessionEntries(
+  { store, sessionsDir }: Pick<GatewayDeps, 'store' | 'sessionsDir'>,
+  sessionId: string,
+): Promise<SessionEntry[]> {
+  const [written, recent] = await Promise.all([
+    readSessionFile(sessionsDir, sessionId),
+    store.recentEntries(sessionId),
+  ])
+  return mergeEntries(written, recent)
+}
