@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { RequestError } from '@hyperguild/core/errors.ts'
+import type { FillIndex } from './base-snapshot.ts'
+import { GitError, runGit } from './git.ts'
+import { lendObjects } from './git-dir.ts'
+import { findProjectGit, listProjectFiles } from './project-listing.ts'
+import { pathProblem } from './roots.ts'
+
+export interface BundleFile {
+  path: string
+  content: string
+}
+
+/** Where a job's files come from. */
+export type WorkspaceSource =
+  /** `root` as `resolveUnderRoots` gave it. */
+  | { kind: 'directory'; root: string }
+  | { kind: 'repo'; url: string; ref: string }
+  | { kind: 'bundle'; files: readonly BundleFile[] }
+
+const BUNDLE_FILES = 500
+const BUNDLE_FILE_BYTES = 256 * 1024
+const BUNDLE_BYTES = 5 * 1024 * 1024
+
+/** The directory as it is now: committed, changed and new files, but nothing ignored. */
+export function fillFromDirectory(root: string): FillIndex {
+  return async (gitDir, signal) => {
+    const project = await findProjectGit(root, gitDir, signal)
+    const paths = await listProjectFiles(root, project, signal)
+    // The project lent its objects: what it has committed need not be written again, only hashed.
+    if (project.objects) await lendObjects(gitDir, project.objects)
+    await addFiles({ gitDir, workTree: root, paths }, signal)
+  }
+}
+
+/** Files the caller sent along. */
+export function fillFromBundle(files: readonly BundleFile[]): FillIndex {
+  const problem = bundleProblem(files)
+  if (problem) throw new RequestError('invalid_argument', problem)
+  return async (gitDir, signal) => {
+    const workTree = join(gitDir, `bundle-${randomUUID()}`)
+    try {
+      for (const { path, content } of files) {
+        await mkdir(dirname(join(workTree, path)), { recursive: true })
+        await writeFile(join(workTree, path), content, { flag: 'wx' })
+      }
+      const paths = Buffer.from(files.map(({ path }) => `${path}\0`).join(''))
+      await addFiles({ gitDir, workTree, paths }, signal)
+    } catch (error) {
+      if (!isNodeError(error)) throw error
+      throw new RequestError('invalid_argument', `the bundle's paths collide (${error.code})`)
+    } finally {
+      await rm(workTree, { recursive: true, force: true })
+    }
+  }
+}
+
+/** What is wrong with an uploaded bundle, or null. */
+export function bundleProblem(files: readonly BundleFile[]): string | null {
+  if (files.length === 0) return 'the bundle holds no files'
+  if (files.length > BUNDLE_FILES) {
+    return `the bundle holds ${files.length} files, and the limit is ${BUNDLE_FILES}`
+  }
+  let total = 0
+  for (const { path, content } of files) {
+    const problem = pathProblem(path)
+    if (problem) return problem
+    const bytes = Buffer.byteLength(content)
+    total += bytes
+    if (bytes > BUNDLE_FILE_BYTES) {
+      return `${path} is ${bytes} bytes, and the limit for a file of a bundle is ${BUNDLE_FILE_BYTES}`
+    }
+  }
+  if (total > BUNDLE_BYTES) return `the bundle is ${total} bytes, and the limit is ${BUNDLE_BYTES}`
+  return null
+}
+
+async function addFiles(
+  { gitDir, workTree, paths }: { gitDir: string; workTree: string; paths: Buffer },
+  signal: AbortSignal,
+): Promise<void> {
+  const run = {
+    gitDir,
+    workTree,
+    input: paths,
+    // One pack, uncompressed, instead of a file per object: half the time for many files.
+    config: ['core.bigFileThreshold=0', 'core.compression=0'],
+  }
+  try {
+    await runGit(['update-index', '--add', '--remove', '-z', '--stdin'], run, signal)
+  } catch (error) {
+    if (!(error instanceof GitError) || error.exitCode === null) throw error
+    const why = error.stderr.split('\n').find((line) => line.startsWith('error')) ?? error.message
+    throw new RequestError('invalid_argument', `the project's files cannot be read: ${why}`)
+  }
+}
+
+function isNodeError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && 'syscall' in error
+}
