@@ -1,6 +1,9 @@
 import type { JsonSchema } from './json-schema.ts'
 
-/** Tokens of one or more calls. `null` means the server did not say, which is not the same as 0. */
+/**
+ * Tokens of one or more calls. `null` means the server did not say, which is not the same as 0.
+ * `inputTokens` is everything the model read, what the cache served or stored included.
+ */
 export interface Usage {
   inputTokens: number | null
   outputTokens: number | null

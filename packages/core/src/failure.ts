@@ -1,3 +1,5 @@
+import type { Usage } from './chat.ts'
+
 /**
  * Why a model gave no usable answer. Health, not quality: none of these counts against what a model can do,
  * except `bad_output`, which never counts against its server.
@@ -28,16 +30,19 @@ export class ModelFailure extends Error {
   readonly failure: Failure
   readonly httpStatus: number | undefined
   readonly retryAfterMs: number | undefined
+  /** What the failed call spent, when the server told. */
+  readonly usage: Usage | undefined
 
   constructor(
     failure: Failure,
     message: string,
-    details: { httpStatus?: number; retryAfterMs?: number; cause?: unknown } = {},
+    details: { httpStatus?: number; retryAfterMs?: number; usage?: Usage; cause?: unknown } = {},
   ) {
     super(message, { cause: details.cause })
     this.name = 'ModelFailure'
     this.failure = failure
     this.httpStatus = details.httpStatus
     this.retryAfterMs = details.retryAfterMs
+    this.usage = details.usage
   }
 }
