@@ -1,4 +1,4 @@
-import type { ChatMessage, Usage } from '../chat.ts'
+import type { ChatMessage } from '../chat.ts'
 import type { JsonObject } from './loose-json.ts'
 import { type Dialect, resultText } from './tool-text.ts'
 
@@ -68,6 +68,7 @@ export function charsIn(messages: readonly ChatMessage[]): number {
 
 /** A request's size, and the tokens its server counted. */
 export interface Sent {
+  messages: readonly ChatMessage[]
   chars: number
   inputTokens: number | null
 }
@@ -82,17 +83,16 @@ const MAX_CHARS_PER_TOKEN = 8
 export function isTruncated(sent: Sent, before: Sent | null): boolean {
   if (sent.inputTokens === null) return false
   if (sent.chars / MAX_CHARS_PER_TOKEN > sent.inputTokens) return true
-  if (before === null || before.inputTokens === null) return false
+  if (before === null || before.inputTokens === null || !isContinued(before, sent)) return false
   const added = sent.chars - before.chars
   return (
     added > 0 && sent.inputTokens < before.inputTokens + Math.floor(added / MAX_CHARS_PER_TOKEN)
   )
 }
 
-/** Tokens of the whole prompt, cached parts too, whichever way the server counts them. */
-export function promptTokensOf(usage: Usage): number | null {
-  if (usage.inputTokens === null) return null
-  return usage.inputTokens + (usage.cacheReadTokens ?? 0) + (usage.cacheWriteTokens ?? 0)
+/** Only then do the counts compare: where something was left out, other text may weigh more or less. */
+function isContinued(before: Sent, sent: Sent): boolean {
+  return before.messages.every((message, i) => message.text === sent.messages[i]?.text)
 }
 
 function messagesOfExchange(exchange: Exchange): ChatMessage[] {
@@ -106,14 +106,18 @@ function messagesOfExchange(exchange: Exchange): ChatMessage[] {
       { role: 'user', text: answer },
     ]
   }
-  const toolCalls = calls.map((call, i) => ({ id: callId(step, i), ...call }))
+  const toolCalls = calls.map(({ name, input }, i) => ({
+    id: callId(step, i),
+    name: toolName(name),
+    input,
+  }))
   return [
     { role: 'assistant', text, toolCalls },
     ...results.map((result, i) => {
       return {
         role: 'tool',
         callId: callId(step, i),
-        toolName: calls[i]!.name,
+        toolName: toolName(calls[i]!.name),
         text: result,
       } as const
     }),
@@ -124,6 +128,11 @@ function messagesOfExchange(exchange: Exchange): ChatMessage[] {
 /** Ours, since servers may send none or the same one twice; Mistral's models want exactly nine letters and digits. */
 function callId(step: number, index: number): string {
   return `call${String(step).padStart(3, '0')}${String(index).padStart(2, '0')}`
+}
+
+/** A name a model made up must not make its server refuse the rest of the conversation. */
+function toolName(name: string): string {
+  return name.replace(/[^\w-]/g, '_').slice(0, 64) || 'unknown'
 }
 
 function withoutResults(exchange: Exchange, keepsTests: boolean): Exchange {

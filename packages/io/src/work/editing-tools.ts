@@ -23,12 +23,13 @@ export function editingTools(access: WorkspaceAccess, runTests: RunTests): LoopT
 function writeFile({ root, fileBytes }: WorkspaceAccess): LoopTool {
   return {
     name: 'write_file',
-    description: 'Create a file or replace its whole content. Best for files under 300 lines.',
+    description:
+      'Create a file or replace all of it; content without line numbers. Best under 300 lines.',
     input: {
       type: 'object',
       properties: {
         path: { type: 'string' },
-        content: { type: 'string', description: 'all of it, no line numbers' },
+        content: { type: 'string' },
       },
       required: ['path', 'content'],
     },
@@ -48,12 +49,12 @@ function writeFile({ root, fileBytes }: WorkspaceAccess): LoopTool {
 function editFile({ root, nonce, fileBytes }: WorkspaceAccess): LoopTool {
   return {
     name: 'edit_file',
-    description: 'Replace one passage of a file.',
+    description: 'Replace one passage of a file. Copy old_text exactly; it must occur once.',
     input: {
       type: 'object',
       properties: {
         path: { type: 'string' },
-        old_text: { type: 'string', description: 'copied exactly; must occur once' },
+        old_text: { type: 'string' },
         new_text: { type: 'string' },
       },
       required: ['path', 'old_text', 'new_text'],

@@ -12,10 +12,10 @@ export function readingTools(access: WorkspaceAccess): LoopTool[] {
 function listFiles({ root, nonce, resultChars }: WorkspaceAccess): LoopTool {
   return {
     name: 'list_files',
-    description: 'List the files in a directory and below it.',
+    description: 'List the files of the project, or in one directory and below it.',
     input: {
       type: 'object',
-      properties: { path: { type: 'string', description: 'directory; all when absent' } },
+      properties: { path: { type: 'string' } },
     },
     async run(input) {
       const place = await placeIn(root, String(input.path ?? '.'))
@@ -47,13 +47,13 @@ function overview(directory: string, files: readonly string[]): string {
 function search({ root, nonce }: WorkspaceAccess): LoopTool {
   return {
     name: 'search',
-    description: 'Find lines in files.',
+    description: 'Find the lines that hold a text, or match a regular expression (regex: true).',
     input: {
       type: 'object',
       properties: {
-        pattern: { type: 'string', description: 'plain text' },
-        path: { type: 'string', description: 'file or directory; all when absent' },
-        regex: { type: 'boolean', description: 'true: pattern is a regular expression' },
+        pattern: { type: 'string' },
+        path: { type: 'string' },
+        regex: { type: 'boolean' },
       },
       required: ['pattern'],
     },
@@ -83,7 +83,7 @@ function readFile({ root, nonce, resultChars, fileBytes }: WorkspaceAccess): Loo
       type: 'object',
       properties: {
         path: { type: 'string' },
-        first_line: { type: 'integer', description: 'default 1' },
+        first_line: { type: 'integer' },
         last_line: { type: 'integer' },
       },
       required: ['path'],
