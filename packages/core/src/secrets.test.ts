@@ -8,13 +8,13 @@ const letters = 'Zq3xR7mK9bT2vW8nC4hJ6pL1sD5fG0aYeUiO'
 test.each([
   ['a private key', made('-----BEGIN OPENSSH ', 'PRIVATE KEY-----')],
   ['a private key', made('-----BEGIN ', 'PRIVATE KEY-----')],
-  ['an age secret key', made('AGE-SECRET-', 'KEY-1', 'Q'.repeat(58))],
+  ['an age key', made('AGE-SECRET-', 'KEY-1', 'Q'.repeat(58))],
   ['an AWS access key', made('AK', 'IA', 'IOSFODNN7EXAMPLE')],
   ['a GitHub token', made('gh', 'p_', letters)],
   ['a GitLab token', made('gl', 'pat-', letters)],
   ['a Slack token', made('xo', 'xb-', letters)],
-  ['a model provider key', made('sk', '-ant-', letters)],
-  ['a model provider key', made('sk', '-', letters)],
+  ['an Anthropic key', made('sk', '-ant-', letters)],
+  ['an OpenAI key', made('sk', '-', letters)],
   ['a Google API key', made('AI', 'za', letters.slice(0, 35))],
   ['a Stripe key', made('sk', '_live_', letters)],
   ['an npm token', made('np', 'm_', letters)],
@@ -22,7 +22,13 @@ test.each([
   ['a JSON web token', made('ey', 'J', letters, '.ey', 'J', letters, '.', letters)],
   ['a bearer token', made('authorization: ', 'Bearer ', letters)],
 ])('%s is found on its line', (kind, secret) => {
-  expect(secretsIn(`first line\nkey = "${secret}" # keep`)).toEqual([{ kind, line: 2 }])
+  const found = secretsIn(`first line\nkey = "${secret}" # keep`)
+  expect(found).toEqual([{ kind, line: 2, value: secret }])
+})
+
+test('every secret of a text is found', () => {
+  const key = made('AK', 'IA', 'IOSFODNN7EXAMPLE')
+  expect(secretsIn(`${key} ${key}\n${key}`).map(({ line }) => line)).toEqual([1, 1, 2])
 })
 
 test('a zero-width character inside a secret does not hide it', () => {
