@@ -1,9 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import type { Server } from 'node:http'
 import { hostname } from 'node:os'
-import { serve } from '@hono/node-server'
-import { ConfigError } from '@hyperguild/core/errors.ts'
 import type { Environment } from '@hyperguild/io/config/environment.ts'
 import type { Config } from '@hyperguild/io/config/load-config.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
@@ -12,12 +8,14 @@ import type { Service } from '@hyperguild/io/process/service.ts'
 import { openInbox } from '@hyperguild/io/queue/inbox.ts'
 import { createJobQueue } from '@hyperguild/io/queue/job-queue.ts'
 import { createJobStore } from '@hyperguild/io/queue/job-store.ts'
-import { keysFor } from '@hyperguild/io/queue/keys.ts'
+import { type Keys, keysFor } from '@hyperguild/io/queue/keys.ts'
 import { isServed, livingWorkers } from '@hyperguild/io/queue/presence.ts'
 import { connectRedis, requireUsableRedis } from '@hyperguild/io/queue/redis.ts'
 import { startSweeper } from '@hyperguild/io/queue/sweeper.ts'
+import type { Redis } from 'ioredis'
 import { createApp } from './app.ts'
 import type { GatewayDeps } from './deps.ts'
+import { listen } from './listen.ts'
 
 const REDIS_TIMEOUT_MS = 10_000
 
@@ -72,69 +70,46 @@ export async function startGateway(options: GatewayOptions): Promise<Service> {
       ),
   })
   const server = await listen(app.fetch, environment)
-  const sweeper = startSweeper({
-    store,
-    queue,
-    now: Date.now,
-    isServed: (model) => isServed(redis, keys, model, Date.now()),
-    unservedMs: environment.unservedMs,
-    onError,
-  })
-  const recorder = startRecorder({
+  const background = startBackground(deps, {
     redis,
     blocking: open('recorder', 'wait'),
     keys,
-    sessionsDir: environment.sessionsDir,
-    recorderId: gatewayId,
+    gatewayId,
     onError,
   })
-  const url = urlOf(server, environment.host)
-  log.info({ url }, 'gateway_ready')
+  log.info({ url: server.url }, 'gateway_ready')
   return {
-    url,
+    url: server.url,
     async close() {
-      server.close()
-      await sweeper.close()
-      await recorder.close()
+      server.stopAccepting()
+      await background.close()
       await inbox.close()
-      server.closeAllConnections()
+      server.close()
       await queue.close()
       redis.disconnect()
     },
   }
 }
 
-async function listen(
-  fetch: (request: Request) => Response | Promise<Response>,
-  { port, host }: Environment,
-): Promise<Server> {
-  const server = serve({ fetch, port, hostname: host }) as Server
-  // Answers may take as long as a job; only the reading of a request is bounded elsewhere.
-  server.requestTimeout = 0
-  try {
-    if (!server.listening) await once(server, 'listening')
-  } catch (error) {
-    throw cannotListen(error as NodeJS.ErrnoException, host, port)
+/** What no call waits for: looking after open jobs, and writing the session log. */
+function startBackground(
+  { store, queue, sessionsDir, unservedMs, now }: GatewayDeps,
+  wires: {
+    redis: Redis
+    blocking: Redis
+    keys: Keys
+    gatewayId: string
+    onError(error: unknown): void
+  },
+): { close(): Promise<void> } {
+  const { redis, keys, onError } = wires
+  const served = (model: string) => isServed(redis, keys, model, now())
+  const sweeper = startSweeper({ store, queue, now, isServed: served, unservedMs, onError })
+  const recorder = startRecorder({ ...wires, sessionsDir, recorderId: wires.gatewayId })
+  return {
+    async close() {
+      await sweeper.close()
+      await recorder.close()
+    },
   }
-  return server
-}
-
-function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  if (error.code === 'EADDRINUSE') {
-    return new ConfigError(
-      `SUPERVISOR_PORT: port ${port} on ${host} is taken; stop what uses it, or set SUPERVISOR_PORT to another port`,
-    )
-  }
-  if (error.code === 'EACCES') {
-    return new ConfigError(
-      `SUPERVISOR_PORT: this user may not listen on port ${port}; choose one above 1023`,
-    )
-  }
-  return new ConfigError(`HYPERGUILD_HOST: cannot listen on ${host}:${port} (${error.code})`)
-}
-
-function urlOf(server: Server, host: string): string {
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }

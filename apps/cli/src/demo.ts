@@ -1,0 +1,119 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { JobResult } from '@hyperguild/core/result.ts'
+import type { Environment } from '@hyperguild/io/config/environment.ts'
+import { type DemoJob, demoJobs, SAMPLE_PROJECT } from './demo-jobs.ts'
+import { type Fleet, mustSimulate, startFleet } from './fleet.ts'
+import { untilInterrupted } from './interrupt.ts'
+import { connectTo, type SkillCaller } from './mcp-client.ts'
+import { outputLines } from './output-lines.ts'
+import { print, style, table, wrapped } from './terminal.ts'
+
+/** Starts a fleet, lets it do the demo's jobs, shows each attempt as it happens, and stops everything again. */
+export async function demo(environment: Environment, asJson: boolean): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'hyperguild-demo-'))
+  const projectRoot = join(folder, 'shop')
+  const say = asJson ? () => {} : print
+  await cp(fileURLToPath(SAMPLE_PROJECT), projectRoot, { recursive: true })
+  say(style('bold', 'hyperguild demo: gateway, Redis, a local and a cloud worker on this machine'))
+  if (mustSimulate(environment)) {
+    say(
+      style(
+        'yellow',
+        'The models are SIMULATED: a server that speaks the real protocols answers from a script.',
+      ),
+    )
+  }
+  let fleet: Fleet | undefined
+  const interrupted = untilInterrupted()
+  try {
+    fleet = await startFleet({
+      environment,
+      dataDir: join(folder, 'data'),
+      brainDir: join(folder, 'brain'),
+      sessionsDir: join(folder, 'brain', 'sessions'),
+      port: 0,
+      roots: [folder],
+    })
+    say(`Gateway: ${fleet.url}/mcp    board: ${fleet.url}/board`)
+    const ended = await Promise.race([runJobs(fleet, projectRoot, say), interrupted, fleet.broken])
+    if (typeof ended === 'string') {
+      say(`\n${style('red', ended)}: stopping`)
+      return ended === 'interrupted' ? 130 : 1
+    }
+    if (asJson) print(JSON.stringify({ simulated: fleet.simulated, results: ended }))
+    return ended.every((result) => result.status === 'pass') ? 0 : 1
+  } finally {
+    await fleet?.close()
+    await rm(folder, { recursive: true, force: true })
+    say(style('dim', 'Everything that the demo started has been stopped.'))
+  }
+}
+
+async function runJobs(
+  fleet: Fleet,
+  projectRoot: string,
+  say: (line?: string) => void,
+): Promise<JobResult[]> {
+  const client = await connectTo(fleet.url)
+  try {
+    const results: JobResult[] = []
+    for (const job of demoJobs(projectRoot)) results.push(await runJob(client, job, say))
+    say(`\n${style('bold', 'The trail')}`)
+    say(trail(results))
+    say(`\n${totals(results)}`)
+    return results
+  } finally {
+    await client.close()
+  }
+}
+
+async function runJob(
+  client: SkillCaller,
+  job: DemoJob,
+  say: (line?: string) => void,
+): Promise<JobResult> {
+  say(`\n${style('bold', job.skill)}  ${style('dim', job.story)}`)
+  const result = await client.call(job.skill, job.input, (message) => say(`  ${coloured(message)}`))
+  const status = result.status === 'pass' ? style('green', 'pass') : style('red', result.status)
+  say(`  ${status}  ${result.message}`)
+  for (const line of outputLines(result)) say(wrapped(line, '      '))
+  return result
+}
+
+function coloured(message: string): string {
+  return message
+    .replace(/\) accept\b/, `) ${style('green', 'accept')}`)
+    .replace(/\) escalate\b/, `) ${style('yellow', 'escalate')}`)
+    .replace(/\) error\b/, `) ${style('red', 'error')}`)
+}
+
+function trail(results: readonly JobResult[]): string {
+  const rows = results.flatMap((result) =>
+    result.attempts.map((a) => [
+      result.phase,
+      a.attempt,
+      a.model,
+      a.tier,
+      a.tier === 'local' ? (a.warm_start ? 'warm' : 'cold') : '',
+      a.duration_ms,
+      a.verdict,
+      a.usage.inputTokens ?? 'unknown',
+      a.usage.outputTokens ?? 'unknown',
+    ]),
+  )
+  return table(['job', 'try', 'model', 'tier', 'start', 'ms', 'verdict', 'tokens in', 'out'], rows)
+}
+
+function totals(results: readonly JobResult[]): string {
+  const passed = results.filter((result) => result.status === 'pass').length
+  const local = results.filter(
+    (r) => r.attempts.at(-1)?.tier === 'local' && r.status === 'pass',
+  ).length
+  const sum = (pick: (r: JobResult) => number | null | undefined) =>
+    results.reduce((total, result) => total + (pick(result) ?? 0), 0)
+  const tokens = `${sum((r) => r.usage?.inputTokens)} tokens in, ${sum((r) => r.usage?.outputTokens)} out, verifier included`
+  return `${passed} of ${results.length} jobs passed, ${local} of them by a local model; ${tokens}.`
+}

@@ -1,0 +1,112 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Environment } from '@hyperguild/io/config/environment.ts'
+import { environmentWith } from '@hyperguild/io/config/environment.ts'
+import { type ChildService, startChild } from '@hyperguild/io/process/child-service.ts'
+import { type EmbeddedRedis, startEmbeddedRedis } from '@hyperguild/io/queue/embedded-redis.ts'
+import { readScript } from '@hyperguild/io/simulated/script.ts'
+import { type SimulatedModels, startSimulatedModels } from '@hyperguild/io/simulated/server.ts'
+
+const fromHere = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const GATEWAY = fromHere('../../gateway/src/main.ts')
+const WORKER = fromHere('../../worker/src/main.ts')
+const SCRIPT = fromHere('../../../examples/simulated-models.yaml')
+
+export interface Fleet {
+  url: string
+  simulated: boolean
+  roots: readonly string[]
+  /** Resolves with a sentence when a part of the fleet ends by itself. */
+  broken: Promise<string>
+  close(): Promise<void>
+}
+
+export interface FleetOptions {
+  environment: Environment
+  dataDir: string
+  brainDir: string
+  sessionsDir: string
+  /** 0 takes a free one. */
+  port: number
+  roots: readonly string[]
+  onLog?(chunk: string): void
+}
+
+/** Models are simulated only when nothing real is configured. */
+export function mustSimulate({ litellmBaseUrl, anthropicApiKey }: Environment): boolean {
+  return litellmBaseUrl === undefined && anthropicApiKey === undefined
+}
+
+/** Home is where projects are; an operator who wants less or more says so. */
+export function defaultRoots(environment: Environment): readonly string[] {
+  return environment.roots.length > 0 ? environment.roots : [homedir(), process.cwd()]
+}
+
+/** Starts Redis (unless one is configured), the gateway and a worker for each tier, as processes of their own. */
+export async function startFleet(options: FleetOptions): Promise<Fleet> {
+  const { environment } = options
+  const started: { close(): Promise<void> }[] = []
+  const close = async () => {
+    for (const part of started.splice(0).reverse()) await part.close()
+  }
+  const keep = <T extends { close(): Promise<void> }>(part: T): T => {
+    started.push(part)
+    return part
+  }
+  try {
+    const redis = environment.redisUrl
+      ? null
+      : keep(await startEmbeddedRedis({ dataDir: join(options.dataDir, 'redis') }))
+    const models = mustSimulate(environment)
+      ? keep(await startSimulatedModels({ script: await readScript(SCRIPT) }))
+      : null
+    const children = await startChildren(options, redis, models, keep)
+    const gateway = children[0]!
+    return {
+      url: gateway.url!,
+      simulated: models !== null,
+      roots: options.roots,
+      broken: Promise.race(children.map((child) => child.gone)),
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function startChildren(
+  options: FleetOptions,
+  redis: EmbeddedRedis | null,
+  models: SimulatedModels | null,
+  keep: (child: ChildService) => ChildService,
+): Promise<ChildService[]> {
+  const common = {
+    REDIS_URL: redis?.url ?? options.environment.redisUrl,
+    HYPERGUILD_ROOTS: options.roots.join(':'),
+    HYPERGUILD_DATA_DIR: options.dataDir,
+    SUPERVISOR_BRAIN_DIR: options.brainDir,
+    SUPERVISOR_SESSIONS_DIR: options.sessionsDir,
+    SUPERVISOR_PORT: String(options.port),
+    ...(models ? { LITELLM_BASE_URL: models.url, LLAMA_SWAP_URL: models.url } : {}),
+  }
+  const cloud = models ? { ANTHROPIC_API_KEY: 'simulated', ANTHROPIC_BASE_URL: models.url } : {}
+  const keyless = { ANTHROPIC_API_KEY: undefined }
+  const log = options.onLog ? { onLog: options.onLog } : {}
+  const start = async (name: string, script: string, args: string[], own: NodeJS.ProcessEnv) =>
+    keep(
+      await startChild({
+        name,
+        script,
+        args,
+        environment: environmentWith({ ...common, ...own }),
+        ...log,
+      }),
+    )
+  return Promise.all([
+    start('gateway', GATEWAY, [], keyless),
+    start('local worker', WORKER, ['--tier', 'local'], keyless),
+    start('cloud worker', WORKER, ['--tier', 'cloud'], cloud),
+  ])
+}
