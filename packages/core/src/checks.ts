@@ -1,4 +1,5 @@
 import type { Patch, TestRun } from './evidence.ts'
+import { noTestsTouched, onlyTestsTouched, patchNotEmpty, patchPolicy } from './patch-policy.ts'
 import { quotesExist } from './quotes-exist.ts'
 
 /** What a check may look at. Everything was read or executed by the worker. */
@@ -23,6 +24,10 @@ export interface Check {
 export const CHECKS = {
   findings_exist: quotesExist('findings', 'finding'),
   evidence_exists: quotesExist('evidence', 'evidence'),
+  patch_not_empty: patchNotEmpty,
+  patch_policy: patchPolicy,
+  only_tests_touched: onlyTestsTouched,
+  no_tests_touched: noTestsTouched,
 } as const satisfies Record<string, Check>
 
 export type CheckName = keyof typeof CHECKS
