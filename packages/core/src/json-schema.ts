@@ -1,7 +1,59 @@
 import * as z from 'zod'
+import { didYouMean } from './nearest.ts'
 
 /** A JSON Schema 2020-12 object, as skill files write it and MCP clients read it. */
 export type JsonSchema = { [keyword: string]: unknown }
+
+const TYPES = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'] as const
+const count = z.number().int().nonnegative().optional()
+
+/**
+ * The keywords a skill file may use: those that zod can check, that every MCP client shows, and that model servers can
+ * hold an answer to. A misspelt keyword would otherwise be ignored in silence.
+ */
+export const jsonSchemaSchema: z.ZodType<JsonSchema> = z
+  .strictObject({
+    type: z.enum(TYPES).optional(),
+    description: z.string().optional(),
+    default: z.unknown().optional(),
+    enum: z
+      .array(z.union([z.string(), z.number(), z.boolean()]))
+      .min(1)
+      .optional(),
+    get properties() {
+      return z.record(z.string(), jsonSchemaSchema).optional()
+    },
+    required: z.array(z.string()).optional(),
+    additionalProperties: z.boolean().optional(),
+    get items() {
+      return jsonSchemaSchema.optional()
+    },
+    minItems: count,
+    maxItems: count,
+    minLength: count,
+    maxLength: count,
+    pattern: z.string().optional(),
+    minimum: z.number().optional(),
+    maximum: z.number().optional(),
+  })
+  .superRefine(({ required, properties }, context) => {
+    const known = Object.keys(properties ?? {})
+    for (const [index, name] of required?.entries() ?? []) {
+      if (known.includes(name)) continue
+      const message = `${name} is not one of the properties${didYouMean(name, known)}`
+      context.addIssue({ code: 'custom', path: ['required', index], message })
+    }
+  })
+  .superRefine(({ properties, items, required, ...own }, context) => {
+    try {
+      zodFrom(own)
+    } catch (error) {
+      context.addIssue({
+        code: 'custom',
+        message: `cannot be checked: ${(error as Error).message}`,
+      })
+    }
+  })
 
 export type Validation<T> = { ok: true; value: T } | { ok: false; problems: string[] }
 

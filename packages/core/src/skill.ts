@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { CHECKS } from './checks.ts'
-import type { JsonSchema } from './json-schema.ts'
+import { type JsonSchema, jsonSchemaSchema } from './json-schema.ts'
 
 /**
  * How a skill is done. `answer`: a model reads and answers in JSON. `edit`: a model changes files in a private
@@ -14,9 +14,11 @@ export type SkillKind = (typeof SKILL_KINDS)[number]
 export const VERIFY_MODES = ['both', 'evidence', 'model'] as const
 export type VerifyMode = (typeof VERIFY_MODES)[number]
 
-const objectSchema = z
-  .looseObject({ type: z.literal('object'), properties: z.record(z.string(), z.looseObject({})) })
-  .describe('a JSON Schema of type object with properties')
+const objectSchema = jsonSchemaSchema
+  .refine((schema) => schema.type === 'object' && schema.properties !== undefined, {
+    error: 'must have type: object and properties',
+  })
+  .describe('a JSON Schema of type object')
 
 const limitsSchema = z.strictObject({
   attempt_seconds: z.number().int().positive().max(7200).default(600),
@@ -29,9 +31,9 @@ const limitsSchema = z.strictObject({
 
 /** The frontmatter of config/skills/<name>.md; the text under it is the discipline file. */
 export const skillFrontmatterSchema = z.strictObject({
-  title: z.string().min(1),
-  description: z.string().min(1),
-  kind: z.enum(SKILL_KINDS),
+  title: z.string().min(1).describe('a short name for people'),
+  description: z.string().min(1).describe('when to use the tool, and what comes back'),
+  kind: z.enum(SKILL_KINDS).describe(SKILL_KINDS.join(', ').replace(/, (?=\w+$)/, ' or ')),
   /** The name used in models.yaml and in the session log; the file's own name when absent. */
   family: z.string().optional(),
   /** The name of this part of the family's work in the session log; the file's own name when absent. */

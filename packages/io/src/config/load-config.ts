@@ -1,0 +1,55 @@
+import { join } from 'node:path'
+import { ConfigError } from '@hyperguild/core/errors.ts'
+import type { Validation } from '@hyperguild/core/json-schema.ts'
+import type { ModelsConfig } from '@hyperguild/core/models-config.ts'
+import type { Skill } from '@hyperguild/core/skill.ts'
+import type { Environment } from './environment.ts'
+import { checkModels } from './load-models.ts'
+import { checkSkills } from './load-skills.ts'
+
+type Places = Pick<Environment, 'configDir' | 'modelsFile' | 'llamaSwapUrl'>
+
+/** What the configuration files say. */
+export interface Config {
+  readonly models: Readonly<ModelsConfig>
+  /** By tool name; stages are among them. */
+  readonly skills: ReadonlyMap<string, Skill>
+}
+
+/**
+ * Reads all configuration files. LLAMA_SWAP_URL overrides the file.
+ * @throws {ConfigError} with every problem of every file
+ */
+export function loadConfig(environment: Places): Config {
+  const { skills, models } = checkFiles(environment)
+  if (!skills.ok || !models.ok) throw new ConfigError(problemsIn({ skills, models }))
+  const { llamaSwapUrl } = environment
+  const overrides = llamaSwapUrl === undefined ? {} : { llama_swap_url: llamaSwapUrl }
+  for (const skill of skills.value.values()) freeze(skill)
+  return Object.freeze({ models: freeze({ ...models.value, ...overrides }), skills: skills.value })
+}
+
+/** Every problem of every configuration file, each as `file:line: key: what`. */
+export function checkConfig(environment: Places): string[] {
+  return problemsIn(checkFiles(environment))
+}
+
+interface CheckedFiles {
+  skills: Validation<ReadonlyMap<string, Skill>>
+  models: Validation<ModelsConfig>
+}
+
+function checkFiles({ configDir, modelsFile }: Places): CheckedFiles {
+  const skills = checkSkills(join(configDir, 'skills'))
+  const names = skills.names.length > 0 ? skills.names : undefined
+  return { skills, models: checkModels(modelsFile, names) }
+}
+
+function problemsIn({ skills, models }: CheckedFiles): string[] {
+  return [...(models.ok ? [] : models.problems), ...(skills.ok ? [] : skills.problems)]
+}
+
+function freeze<T extends object>(value: T): Readonly<T> {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part) freeze(part)
+  return Object.freeze(value)
+}
