@@ -41,7 +41,7 @@ export function localBackend(endpoint: Endpoint, fetchModel: Fetch): Backend {
   })
   return {
     callee: { where, ...variables },
-    model: (name) => provider.chatModel(name),
+    model: oncePerName((name) => provider.chatModel(name)),
     callOptions: localCallOptions,
   }
 }
@@ -56,7 +56,7 @@ export function cloudBackend(endpoint: Endpoint, fetchModel: Fetch): Backend {
   const provider = createAnthropic({ baseURL, apiKey: endpoint.apiKey ?? '', fetch: fetchModel })
   return {
     callee: { where, ...variables },
-    model: (name) => provider.messages(name),
+    model: oncePerName((name) => provider.messages(name)),
     callOptions: cloudCallOptions,
   }
 }
@@ -66,6 +66,12 @@ export function fetchWithoutTimeLimits(): Fetch {
   const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0 })
   const fetchModel: typeof fetch = (input, init) => fetch(input, { ...init, dispatcher })
   return fetchModel as unknown as Fetch
+}
+
+/** Making a model builds schemas, which takes longer than everything else in a call to a fast server. */
+function oncePerName(make: (name: string) => LanguageModelV4): (name: string) => LanguageModelV4 {
+  const made = new Map<string, LanguageModelV4>()
+  return (name) => made.get(name) ?? made.set(name, make(name)).get(name)!
 }
 
 /** Credentials in the URL are refused by fetch, and messages would show them. */

@@ -1,13 +1,15 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { ChatRequest } from '@hyperguild/core/chat.ts'
 import { ModelFailure } from '@hyperguild/core/failure.ts'
 import { afterEach, describe, expect, it } from 'vitest'
 import { parseScript } from '../simulated/script.ts'
-import { type SimulatedModels, startSimulatedModels } from '../simulated/server.ts'
+import { startSimulatedModels } from '../simulated/server.ts'
 import { createChatModel } from './chat-model.ts'
 import type { CallTimeouts } from './deadlines.ts'
 import { FAILURE_TABLE } from './failure-table.ts'
 
-const started: SimulatedModels[] = []
+const started: { close(): Promise<unknown> }[] = []
 
 afterEach(async () => {
   await Promise.all(started.splice(0).map((models) => models.close()))
@@ -186,6 +188,52 @@ rules:
   ])('reads when to come back from %j', async (headers, expected) => {
     const { chat } = await start({ rules: [{ error: { status: 429, headers } }] })
     expect((await failureOf(chat(request({ model }), NEVER))).retryAfterMs).toBe(expected)
+  })
+})
+
+describe('a stream that goes wrong', () => {
+  /** A server that answers every call with these events and then ends the response. */
+  async function serveEvents(events: string) {
+    const server = createServer((_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' }).end(events)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    started.push({ close: () => new Promise((resolve) => server.close(resolve)) })
+    const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    return createChatModel({ local: { baseUrl }, cloud: { baseUrl } })
+  }
+  const begun = 'data: {"choices":[{"index":0,"delta":{"content":"half an ans"}}]}\n\n'
+  const message = '{"id":"m","role":"assistant","usage":{"input_tokens":1}}'
+  const opened = `event: message_start\ndata: {"type":"message_start","message":${message}}\n\n`
+  const block =
+    'data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n' +
+    'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"half"}}\n\n'
+  const overloaded =
+    'data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
+
+  it.each([
+    [
+      'ollama/small',
+      'an error with a status',
+      `${begun}data: {"error":{"message":"no","code":429}}\n\n`,
+      'rate_limited',
+    ],
+    [
+      'ollama/small',
+      'an error without one',
+      `${begun}data: {"error":{"message":"Context size has been exceeded."}}\n\n`,
+      'context_overflow',
+    ],
+    ['ollama/small', 'no finish', begun, 'server_error'],
+    ['ollama/small', 'no JSON', `${begun}data: oops\n\n`, 'server_error'],
+    ['ollama/small', 'nothing', '', 'server_error'],
+    ['claude-sonnet-4-6', 'an error at once', overloaded, 'overloaded'],
+    ['claude-sonnet-4-6', 'an error later', opened + block + overloaded, 'overloaded'],
+    ['claude-sonnet-4-6', 'no finish', opened + block, 'network'],
+  ])('from %s with %s is a failure', async (model, _what, events, expected) => {
+    const chat = await serveEvents(events)
+    const failure = await failureOf(chat(request({ model }), NEVER))
+    expect(failure.failure).toBe(expected)
   })
 })
 

@@ -6,12 +6,12 @@ export interface RecordedCall extends Asked {
   ended: Promise<'answered' | 'closed'>
 }
 
-const KEPT_CALLS = 1000
+const KEPT_CALLS = 500
 
 /** Remembers the newest calls and wakes those who wait for one. */
 export interface Journal {
   record(call: RecordedCall): void
-  /** Oldest first; only the newest thousand or two are kept, so that a long bench does not fill the memory. */
+  /** Oldest first; only the newest are kept, at least 500, so that a long bench does not fill the memory. */
   calls(): readonly RecordedCall[]
   /** The first call that fits, past or future; rejects when the server closes before one came. */
   waitForCall(fits: (call: RecordedCall) => boolean): Promise<RecordedCall>

@@ -113,6 +113,61 @@ rules:
   })
 })
 
+describe('Anthropic messages without a stream', () => {
+  async function askAnthropic(models: SimulatedModels, parts: object = {}) {
+    const response = await fetch(`${models.url}/v1/messages`, {
+      method: 'POST',
+      body: JSON.stringify({
+        model: 'claude-sonnet-4-6',
+        max_tokens: 100,
+        system: [{ type: 'text', text: '# review', cache_control: { type: 'ephemeral' } }],
+        messages: [{ role: 'user', content: [{ type: 'text', text: 'the task' }] }],
+        ...parts,
+      }),
+    })
+    return { status: response.status, body: await response.json() }
+  }
+
+  it('answers in blocks, with what the cache took and gave', async () => {
+    const models = await start('rules: [{skill: review, reasoning: hm, text: hello}]')
+    const first = await askAnthropic(models)
+    expect(first.body).toMatchObject({
+      type: 'message',
+      content: [
+        { type: 'thinking', thinking: 'hm' },
+        { type: 'text', text: 'hello' },
+      ],
+      stop_reason: 'end_turn',
+      usage: { input_tokens: 3, cache_creation_input_tokens: 2, cache_read_input_tokens: 0 },
+    })
+    const second = await askAnthropic(models)
+    expect(second.body).toMatchObject({
+      usage: { input_tokens: 3, cache_creation_input_tokens: 0, cache_read_input_tokens: 2 },
+    })
+  })
+
+  it('calls tools natively when they are offered', async () => {
+    const models = await start('rules: [{turns: [{tool: read, input: {path: a.js}}]}]')
+    const { body } = await askAnthropic(models, { tools: [{ name: 'read', input_schema: {} }] })
+    expect(body).toMatchObject({
+      content: [{ type: 'tool_use', name: 'read', input: { path: 'a.js' } }],
+      stop_reason: 'tool_use',
+    })
+  })
+
+  it("sends errors in Anthropic's shape", async () => {
+    const models = await start('rules: [{error: {status: 529, message: Overloaded}}]')
+    expect(await askAnthropic(models)).toEqual({
+      status: 529,
+      body: {
+        type: 'error',
+        error: { type: 'overloaded_error', message: 'Overloaded' },
+        request_id: 'req_simulated',
+      },
+    })
+  })
+})
+
 describe('what a test can watch', () => {
   it('hands out calls as they arrive, with skill, model and body', async () => {
     const models = await start('rules: [{text: hi}]')
