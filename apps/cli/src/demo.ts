@@ -36,6 +36,7 @@ export async function demo(environment: Environment, asJson: boolean): Promise<n
       sessionsDir: join(folder, 'brain', 'sessions'),
       port: 0,
       roots: [folder],
+      logLevel: 'warn',
     })
     say(`Gateway: ${fleet.url}/mcp    board: ${fleet.url}/board`)
     const ended = await Promise.race([runJobs(fleet, projectRoot, say), interrupted, fleet.broken])

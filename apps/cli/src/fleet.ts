@@ -30,7 +30,8 @@ export interface FleetOptions {
   /** 0 takes a free one. */
   port: number
   roots: readonly string[]
-  onLog?(chunk: string): void
+  /** Of the processes; their lines go to stderr. */
+  logLevel: string
 }
 
 /** Models are simulated only when nothing real is configured. */
@@ -89,11 +90,11 @@ async function startChildren(
     SUPERVISOR_BRAIN_DIR: options.brainDir,
     SUPERVISOR_SESSIONS_DIR: options.sessionsDir,
     SUPERVISOR_PORT: String(options.port),
+    HYPERGUILD_LOG_LEVEL: options.logLevel,
     ...(models ? { LITELLM_BASE_URL: models.url, LLAMA_SWAP_URL: models.url } : {}),
   }
   const cloud = models ? { ANTHROPIC_API_KEY: 'simulated', ANTHROPIC_BASE_URL: models.url } : {}
   const keyless = { ANTHROPIC_API_KEY: undefined }
-  const log = options.onLog ? { onLog: options.onLog } : {}
   const start = async (name: string, script: string, args: string[], own: NodeJS.ProcessEnv) =>
     keep(
       await startChild({
@@ -101,7 +102,6 @@ async function startChildren(
         script,
         args,
         environment: environmentWith({ ...common, ...own }),
-        ...log,
       }),
     )
   return Promise.all([

@@ -13,6 +13,7 @@ export async function start(environment: Environment): Promise<number> {
     sessionsDir: environment.sessionsDir,
     port: environment.port,
     roots: defaultRoots(environment),
+    logLevel: environment.logLevel,
   })
   print(style('bold', 'The fleet is up.'))
   if (fleet.simulated) {

@@ -1,4 +1,5 @@
-const PATH = /(?:file:\/\/)?((?:[\w@.-]+\/)*[\w@-][\w@.-]*\.[A-Za-z][A-Za-z0-9]{0,7})(?=[:)\]}\s,;'"`?!]|\.?$|\.\s)/gm
+const PATH =
+  /(?:file:\/\/)?((?:[\w@.-]+\/)*[\w@-][\w@.-]*\.[A-Za-z][A-Za-z0-9]{0,7})(?=[:)\]}\s,;'"`?!]|\.?$|\.\s)/gm
 
 /**
  * Things in a text that look like relative paths of source files, such as a stack trace's `src/cart.js:12:5`,

@@ -20,8 +20,6 @@ export interface ChildOptions {
   script: string
   args?: readonly string[]
   environment: NodeJS.ProcessEnv
-  /** What it writes to stderr goes here, line by line; to our own stderr when absent. */
-  onLog?(chunk: string): void
 }
 
 /**
@@ -37,11 +35,12 @@ export async function startChild(options: ChildOptions): Promise<ChildService> {
   let said = ''
   child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
     said = (said + chunk).slice(-4000)
-    if (options.onLog) options.onLog(chunk)
-    else process.stderr.write(chunk)
+    process.stderr.write(chunk)
   })
   const gone = once(child, 'exit').then(([code, signal]) =>
-    signal ? `${options.name} was ended by ${signal}` : `${options.name} ended with exit code ${code}`,
+    signal
+      ? `${options.name} was ended by ${signal}`
+      : `${options.name} ended with exit code ${code}`,
   )
   const ready = await untilReady(child, gone, options.name, () => said)
   return {
@@ -64,7 +63,9 @@ async function untilReady(
     const first = await Promise.race([once(child, 'message'), gone])
     if (typeof first !== 'string') return first[0] as ReadyMessage
     const words = said().trim().replaceAll('hyperguild: ', '').split('\n')
-    throw new ConfigError(words[0] === '' ? [`${first} before it was ready`] : words.map((w) => `${name}: ${w}`))
+    throw new ConfigError(
+      words[0] === '' ? [`${first} before it was ready`] : words.map((w) => `${name}: ${w}`),
+    )
   } finally {
     clearTimeout(timer)
   }

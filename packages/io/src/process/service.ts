@@ -24,7 +24,10 @@ export async function runService(start: () => Promise<Service>): Promise<void> {
   try {
     const service = await start()
     const stopped = untilStopped()
-    process.send?.({ kind: 'ready', ...(service.url ? { url: service.url } : {}) } satisfies ReadyMessage)
+    process.send?.({
+      kind: 'ready',
+      ...(service.url ? { url: service.url } : {}),
+    } satisfies ReadyMessage)
     await stopped
     for (const signal of STOP_SIGNALS) process.once(signal, () => process.exit(1))
     await service.close()

@@ -62,7 +62,11 @@ function withParentDeath(command: [string, ...string[]]): [string, string[]] {
   return [program, args]
 }
 
-function configText({ dataDir, fsync = 'everysec' }: EmbeddedRedisOptions, port: number, password: string) {
+function configText(
+  { dataDir, fsync = 'everysec' }: EmbeddedRedisOptions,
+  port: number,
+  password: string,
+) {
   return [
     'bind 127.0.0.1',
     `port ${port}`,

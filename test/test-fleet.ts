@@ -1,0 +1,68 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startGateway } from '@hyperguild/gateway/gateway.ts'
+import { readEnvironment } from '@hyperguild/io/config/environment.ts'
+import { loadConfig } from '@hyperguild/io/config/load-config.ts'
+import { createLogger } from '@hyperguild/io/log/logger.ts'
+import { parseScript } from '@hyperguild/io/simulated/script.ts'
+import { type SimulatedModels, startSimulatedModels } from '@hyperguild/io/simulated/server.ts'
+import { startPool } from '@hyperguild/worker/pool.ts'
+import { inject, onTestFinished } from 'vitest'
+
+export interface TestFleet {
+  url: string
+  /** A folder of this test alone, which the fleet allows projects under. */
+  folder: string
+  sessionsDir: string
+  redisPrefix: string
+  models: SimulatedModels
+}
+
+export interface TestFleetOptions {
+  /** The simulated models' script, as YAML. */
+  script: string
+  /** More variables for every part of the fleet, such as SUPERVISOR_MODELS_FILE. */
+  environment?: Record<string, string>
+  /** Which pools run; both when absent. */
+  pools?: readonly ('local' | 'cloud')[]
+  concurrency?: number
+}
+
+/** A gateway, workers and simulated models in this process, on the suite's Redis; gone when the test ends. */
+export async function startTestFleet(options: TestFleetOptions): Promise<TestFleet> {
+  const folder = await mkdtemp(join(tmpdir(), 'hyperguild-test-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const script = parseScript(options.script, 'test script')
+  const models = await startSimulatedModels({ script })
+  onTestFinished(() => models.close())
+  const redisPrefix = `test-${crypto.randomUUID()}`
+  const environment = readEnvironment({
+    REDIS_URL: inject('redisUrl'),
+    HYPERGUILD_REDIS_PREFIX: redisPrefix,
+    HYPERGUILD_ROOTS: folder,
+    HYPERGUILD_DATA_DIR: join(folder, '.data'),
+    HYPERGUILD_LOG_LEVEL: 'silent',
+    SUPERVISOR_BRAIN_DIR: join(folder, '.brain'),
+    SUPERVISOR_PORT: '0',
+    LITELLM_BASE_URL: models.url,
+    LLAMA_SWAP_URL: models.url,
+    ANTHROPIC_API_KEY: 'simulated',
+    ANTHROPIC_BASE_URL: models.url,
+    ...options.environment,
+  })
+  const common = {
+    environment,
+    config: loadConfig(environment),
+    log: createLogger('test', environment.logLevel),
+    redisUrl: inject('redisUrl'),
+  }
+  for (const tier of options.pools ?? (['local', 'cloud'] as const)) {
+    const { concurrency } = options
+    const pool = await startPool({ ...common, tier, ...(concurrency ? { concurrency } : {}) })
+    onTestFinished(() => pool.close())
+  }
+  const gateway = await startGateway({ ...common, version: '0.0.0-test' })
+  onTestFinished(() => gateway.close())
+  return { url: gateway.url!, folder, sessionsDir: environment.sessionsDir, redisPrefix, models }
+}
