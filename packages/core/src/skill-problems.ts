@@ -4,13 +4,13 @@ import { variablesOf } from './skill.ts'
 
 /** What can be read of a frontmatter that may be wrong elsewhere, so that all problems can be told at once. */
 const outlineSchema = z.object({
-  kind: z.unknown(),
+  kind: z.unknown().optional(),
   family: z.string().optional().catch(undefined),
   input: z
     .object({ properties: z.record(z.string(), z.unknown()) })
     .optional()
     .catch(undefined),
-  output: z.unknown(),
+  output: z.unknown().optional(),
   files: z
     .object({
       named_in: z.array(z.string()).default([]),
@@ -29,7 +29,7 @@ export interface SkillProblem {
 }
 
 export function outlineOf(frontmatter: unknown): SkillOutline {
-  return outlineSchema.catch({ kind: undefined, output: undefined }).parse(frontmatter)
+  return outlineSchema.catch({}).parse(frontmatter)
 }
 
 /** What does not fit together within one skill file. */

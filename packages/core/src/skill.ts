@@ -33,7 +33,7 @@ const limitsSchema = z.strictObject({
 export const skillFrontmatterSchema = z.strictObject({
   title: z.string().min(1).describe('a short name for people'),
   description: z.string().min(1).describe('when to use the tool, and what comes back'),
-  kind: z.enum(SKILL_KINDS).describe(SKILL_KINDS.join(', ').replace(/, (?=\w+$)/, ' or ')),
+  kind: z.enum(SKILL_KINDS).describe(SKILL_KINDS.join(' or ')),
   /** The name used in models.yaml and in the session log; the file's own name when absent. */
   family: z.string().optional(),
   /** The name of this part of the family's work in the session log; the file's own name when absent. */

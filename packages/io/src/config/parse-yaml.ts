@@ -88,7 +88,7 @@ function placesOf(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSource
       source.problemAt(issue.path, messageOf(issue, schema, valueAt(source.value, issue.path))),
     ]
   }
-  const owner = schemaAt(schema, issue.path)
+  const owner = unwrap(schemaAt(schema, issue.path))
   const known = owner instanceof z.ZodObject ? Object.keys(owner.shape) : []
   return issue.keys.map((key) =>
     source.problemAt([...issue.path, key], `unknown key${didYouMean(key, known)}`),
