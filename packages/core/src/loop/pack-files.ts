@@ -23,7 +23,7 @@ export function packFiles(files: readonly PackedFile[], contextTokens: number): 
 
 function cutAfterLine(file: PackedFile, maxChars: number): PackedFile {
   if (file.text.length <= maxChars) return file
-  const lines = file.text.split('\n').length
+  const lines = file.text.replace(/\n$/, '').split('\n').length
   const head = file.text.slice(0, Math.max(0, file.text.lastIndexOf('\n', maxChars)))
   const shown = head === '' ? 0 : head.split('\n').length
   const note = `(lines ${shown + 1} to ${lines} left out to save room: use read_file)`
