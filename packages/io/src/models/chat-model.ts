@@ -30,10 +30,8 @@ export function createChatModel(
     local: local && localBackend(local, fetchModel),
     cloud: cloud && cloudBackend({ ...cloud, baseUrl: cloud.baseUrl ?? ANTHROPIC_URL }, fetchModel),
   }
-  return async (request, signal) => {
-    signal.throwIfAborted()
-    return callOnce(backendFor(request.model, backends), request, signal, options.timeouts ?? {})
-  }
+  return async (request, signal) =>
+    callOnce(backendFor(request.model, backends), request, signal, options.timeouts ?? {})
 }
 
 function backendFor(

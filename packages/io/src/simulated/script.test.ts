@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import { describe, expect, it } from 'vitest'
 import { parseScript } from './script.ts'
@@ -20,6 +21,12 @@ describe('a simulation script', () => {
     )
     expect(script.rules.map((rule) => rule.model)).toEqual(['a', 'a'])
     expect(script.load_ms.get('a')).toBe(5)
+  })
+
+  it('of the guide is valid', async () => {
+    const guide = new URL('../../../../docs/guides/simulated-models.md', import.meta.url)
+    const [, example] = /```yaml\n([\s\S]*?)```/.exec(await readFile(guide, 'utf8')) ?? []
+    expect(parseScript(example ?? '', 'guide').rules).toHaveLength(5)
   })
 
   it.each([
