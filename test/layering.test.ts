@@ -40,6 +40,7 @@ describe('the layering check notices', () => {
     ['the environment elsewhere', 'apps/cli/src/a.ts', 'const port = process.env.PORT'],
     ['the environment taken apart', 'apps/cli/src/a.ts', 'const { env } = process'],
     ['the environment imported', 'apps/cli/src/a.ts', "import { env } from 'node:process'"],
+    ['a test of core importing io', 'packages/core/src/a.test.ts', "import '@hyperguild/io/x.ts'"],
     ['an import after a comment', 'packages/core/src/a.ts', "/* a */\nimport 'node:fs'"],
   ])('%s', (_, file, text) => {
     expect(layeringProblems({ file, text })).toHaveLength(1)
