@@ -26,23 +26,28 @@ async function serveRunning(body: string | null, status = 200): Promise<string> 
 }
 
 describe('askWarm', () => {
-  it('is true only once a model has loaded', async () => {
-    const script = parseScript('load_ms: {small: 60}\nrules: [{text: hi}]', 'test.yaml')
-    const models = await startSimulatedModels({ script })
+  it('is true only for a model that has loaded', async () => {
+    const script = 'memory_slots: 2\nload_ms: {slow: 3600000}\nrules: [{text: hi}]'
+    const models = await startSimulatedModels({ script: parseScript(script, 'test.yaml') })
     closers.push(models.close)
+    const abort = new AbortController()
+    const call = (model: string) =>
+      fetch(`${models.url}/v1/chat/completions`, {
+        method: 'POST',
+        body: JSON.stringify({ model, messages: [] }),
+        signal: abort.signal,
+      })
     const ask = (model: string) =>
       askWarm({ llamaSwapUrl: `${models.url}/`, model, timeoutMs: 5000 })
     expect(await ask('ollama/small')).toBe(false)
-    const answer = fetch(`${models.url}/v1/chat/completions`, {
-      method: 'POST',
-      body: JSON.stringify({ model: 'ollama/small', messages: [] }),
-    })
-    await models.waitForCall(() => true)
-    expect(await ask('ollama/small')).toBe(false)
-    await answer
+    await call('ollama/small')
     expect(await ask('ollama/small')).toBe(true)
     expect(await ask('small')).toBe(true)
-    expect(await ask('ollama/big')).toBe(false)
+    const slow = expect(call('ollama/slow')).rejects.toThrow()
+    await models.waitForCall((one) => one.model === 'ollama/slow')
+    expect(await ask('ollama/slow')).toBe(false)
+    abort.abort()
+    await slow
   })
 
   it.each([

@@ -214,15 +214,26 @@ rules:
 })
 
 describe('the memory of the model server', () => {
-  it('shows a model as starting while it loads and as ready after, one at a time', async () => {
-    const models = await start('memory_slots: 1\nload_ms: {ollama/small: 60}\nrules: [{text: hi}]')
+  it('shows a model as starting while it loads and as ready after', async () => {
+    const models = await start(`
+memory_slots: 2
+load_ms: {ollama/slow: 3600000, quick: 1}
+rules: [{text: hi}]
+`)
     expect(await running(models)).toEqual({})
-    const first = ask(models, { model: 'ollama/small' })
+    const abort = new AbortController()
+    const slow = expect(ask(models, { model: 'slow', signal: abort.signal })).rejects.toThrow()
     await models.waitForCall(() => true)
-    expect(await running(models)).toEqual({ small: 'starting' })
-    await first
-    expect(await running(models)).toEqual({ small: 'ready' })
-    await ask(models, { model: 'ollama/big' })
+    expect(await textOf(await ask(models, { model: 'ollama/quick' }))).toBe('hi')
+    expect(await running(models)).toEqual({ slow: 'starting', quick: 'ready' })
+    abort.abort()
+    await slow
+  })
+
+  it('makes room for the newest, one at a time unless told otherwise', async () => {
+    const models = await start('rules: [{text: hi}]')
+    await ask(models, { model: 'small' })
+    await ask(models, { model: 'big' })
     expect(await running(models)).toEqual({ big: 'ready' })
   })
 
