@@ -53,15 +53,19 @@ function inputText(name: string, value: unknown, nonce: string): string {
     : `${name}: ${visible(value)}`
 }
 
-/** Zero-width and bidirectional characters become escapes; NUL and terminal control characters go. */
+/**
+ * Characters a person does not see (zero-width, bidirectional, tags, odd line ends) become escapes; NUL and terminal
+ * control characters go.
+ */
 function visible(text: string): string {
   return (
     text
-      .replace(
-        /[\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/g,
-        (char) => `\\u${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`,
-      )
+      .replace(/[\p{Cf}\p{Zl}\p{Zp}]/gu, escapeOf)
       // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
-      .replace(/[\u0000-\u0008\u000B-\u001F\u007F]/g, '')
+      .replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, '')
   )
+}
+
+function escapeOf(char: string): string {
+  return `\\u${char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { jsonCandidates } from './answer.ts'
+import { withoutThinking } from './answer.ts'
 import type { Evidence } from './evidence.ts'
 import type { JsonSchema } from './json-schema.ts'
 import { fenced } from './prompt.ts'
@@ -55,15 +55,16 @@ export function verifierTask(parts: {
 
 export type ParsedVerdict = z.infer<typeof verdictSchema>
 
-/** A verdict is never repaired: what does not parse strictly is null, and the caller must reject. */
+/**
+ * A verdict is never repaired, and never picked out of other text, where it may be a quotation of the output it judges:
+ * what is not one strict object, alone or in a fence, is null, and the caller must reject.
+ */
 export function parseVerdict(text: string): ParsedVerdict | null {
-  for (const candidate of jsonCandidates(text).slice(0, 2)) {
-    try {
-      const parsed = verdictSchema.safeParse(JSON.parse(candidate))
-      if (parsed.success) return parsed.data
-    } catch {
-      // Not JSON: the next candidate may be.
-    }
+  const answer = withoutThinking(text).trim()
+  const alone = /^```(?:json)?\s*\n([\s\S]*)```$/.exec(answer)?.[1] ?? answer
+  try {
+    return verdictSchema.safeParse(JSON.parse(alone)).data ?? null
+  } catch {
+    return null
   }
-  return null
 }

@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest'
+import { RequestError } from './errors.ts'
+import { chainFor, type ModelsConfig, modelsNamedIn, queueClashesIn } from './models-config.ts'
+
+const config: ModelsConfig = {
+  verifier: 'claude-sonnet-4-6',
+  default_chain: ['ollama/qwen', 'claude-sonnet-4-6'],
+  skills: {
+    review: { chain: ['ollama/devstral', 'claude-sonnet-4-6'] },
+    tdd: { chain: ['ollama/qwen', 'claude-opus-4-6'] },
+    tdd_red: { chain: ['ollama/phi4'] },
+  },
+}
+
+describe('three layers choose the chain:', () => {
+  test('the model of the call comes first', () => {
+    const skill = { name: 'review', family: 'review' }
+    expect(chainFor(config, skill, 'ollama/phi4')).toEqual(['ollama/phi4'])
+  })
+
+  test('then the chain of the skill', () => {
+    expect(chainFor(config, { name: 'review', family: 'review' }, undefined)).toEqual([
+      'ollama/devstral',
+      'claude-sonnet-4-6',
+    ])
+  })
+
+  test('of which the tool name wins over its family', () => {
+    const chainOf = (name: string) => chainFor(config, { name, family: 'tdd' }, undefined)
+    expect(chainOf('tdd_red')).toEqual(['ollama/phi4'])
+    expect(chainOf('tdd_green')).toEqual(['ollama/qwen', 'claude-opus-4-6'])
+  })
+
+  test('then default_chain', () => {
+    expect(chainFor(config, { name: 'debug', family: 'debug' }, undefined)).toEqual([
+      'ollama/qwen',
+      'claude-sonnet-4-6',
+    ])
+  })
+})
+
+test('the verifier may be pinned too', () => {
+  const only = { ...config, default_chain: ['ollama/qwen'], skills: {} }
+  const skill = { name: 'debug', family: 'debug' }
+  expect(chainFor(only, skill, 'claude-sonnet-4-6')).toEqual(['claude-sonnet-4-6'])
+})
+
+test('a model the configuration does not name is refused with the ones it does', () => {
+  const pin = () => chainFor(config, { name: 'debug', family: 'debug' }, 'gpt-9')
+  expect(pin).toThrow(RequestError)
+  expect(pin).toThrow(
+    'model: "gpt-9" is not in models.yaml; use one of ollama/qwen, claude-sonnet-4-6, ollama/devstral, claude-opus-4-6, ollama/phi4, or leave model out',
+  )
+})
+
+test('the models of a configuration are listed once each, the verifier among them', () => {
+  const verifier = 'claude-haiku-4-6'
+  expect(modelsNamedIn({ ...config, verifier })).toEqual([
+    'ollama/qwen',
+    'claude-sonnet-4-6',
+    'ollama/devstral',
+    'claude-opus-4-6',
+    'ollama/phi4',
+    verifier,
+  ])
+})
+
+test('names that would share a queue are told, wherever the later one stands', () => {
+  expect(queueClashesIn(config)).toEqual([])
+  const clashing = {
+    ...config,
+    verifier: 'ollama/qwen:7b',
+    skills: { review: { chain: ['devstral', 'qwen', 'qwen-7b'] } },
+  }
+  expect(queueClashesIn(clashing)).toEqual([
+    {
+      path: ['skills', 'review', 'chain', 1],
+      problem: 'qwen and ollama/qwen would share the queue local.qwen; use one name',
+    },
+    {
+      path: ['verifier'],
+      problem: 'ollama/qwen:7b and qwen-7b would share the queue local.qwen-7b; use one name',
+    },
+  ])
+})
