@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, lstatSync, readlinkSync } from 'node:fs'
+import { rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { ConfigError } from '@hyperguild/core/errors.ts'
@@ -23,6 +25,8 @@ const SHARED_MEMORY_BYTES = 64 * 2 ** 20
  * All capabilities are dropped, because root inside could otherwise remount what is read-only.
  */
 export async function startInBubblewrap(request: ConfinedRequest): Promise<Confined> {
+  const mountPoints = request.overlays.map(({ at }) => join(request.workDir, at))
+  const created = mountPoints.filter((path) => !existsSync(path))
   const child = spawn('bwrap', [...bubblewrapArguments(request), ...limitedCommand(request)], {
     env: { PATH: request.toolchain.path.join(':') },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
@@ -37,7 +41,10 @@ export async function startInBubblewrap(request: ConfinedRequest): Promise<Confi
   release.on('error', () => {})
   release.end('go')
   return {
-    ended: ended.finally(() => removeGroup?.()),
+    ended: ended.finally(async () => {
+      await removeGroup?.()
+      for (const path of created) await rmdir(path).catch(() => {})
+    }),
     output: child.stdout as Readable,
     kill: () => kill(child, init),
     procDir: () => (init === null ? null : `/proc/${init}/root/proc`),

@@ -146,6 +146,7 @@ describe('a command in bubblewrap', () => {
     expect(result.output).toContain('Read-only file system')
     expect(readdirSync(modules).sort()).toEqual(['@scope', 'plain'])
     expect(readdirSync(join(modules, 'plain'))).toEqual(['index.js'])
+    expect(readdirSync(workDir)).toEqual(['packages'])
   })
 })
 

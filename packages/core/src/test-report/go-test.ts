@@ -1,0 +1,86 @@
+import * as z from 'zod'
+import type { TestCase, TestReport } from '../evidence.ts'
+import { failed, joinName, passed, shortenFailure, skipped } from './test-names.ts'
+
+const eventSchema = z.object({
+  Action: z.string(),
+  Package: z.string().default(''),
+  ImportPath: z.string().default(''),
+  Test: z.string().default(''),
+  Output: z.string().default(''),
+})
+
+/** Reads `go test -json` (see `go doc test2json`) by turning it back into the text it was made from. */
+export function readGoJson(text: string): TestReport | null {
+  const events = text.split('\n').flatMap((line) => {
+    if (!line.startsWith('{"')) return []
+    try {
+      const parsed = eventSchema.safeParse(JSON.parse(line))
+      return parsed.success ? [parsed.data] : []
+    } catch {
+      return []
+    }
+  })
+  if (events.length === 0) return null
+  return readGoText(events.map(({ Output }) => Output).join('') + rest(text))
+}
+
+/** Build errors may be printed outside the JSON. */
+function rest(text: string): string {
+  return `\n${text
+    .split('\n')
+    .filter((line) => !line.startsWith('{"'))
+    .join('\n')}`
+}
+
+const RESULT = /^\s*--- (PASS|FAIL|SKIP): (\S+) \([\d.]+s\)$/
+const PACKAGE = /^(ok|FAIL|---|\?)\s+(\S+)\s+(?:[\d.]+s|\(cached\)|\[.*\])/
+
+/** Reads `go test -v`. A package's line comes after those of its tests. */
+export function readGoText(text: string): TestReport | null {
+  const tests: TestCase[] = []
+  const loadErrors: { file: string | null; message: string }[] = []
+  let pending: { status: string; name: string; said: string[] }[] = []
+  let packages = 0
+  for (const line of text.split('\n')) {
+    const [, status, name] = RESULT.exec(line) ?? []
+    const [, verdict, path = ''] = PACKAGE.exec(line) ?? []
+    if (status !== undefined && name !== undefined) pending.push({ status, name, said: [] })
+    else if (verdict !== undefined) {
+      packages += 1
+      tests.push(...withoutParents(pending).map((test) => toCase(test, path)))
+      pending = []
+      if (/\[(build|setup) failed\]/.test(line)) loadErrors.push(...buildErrors(text, path))
+    } else if (/^\s+\S/.test(line)) pending.at(-1)?.said.push(line.trim())
+  }
+  return packages === 0 ? null : { runner: 'go test', tests, loadErrors }
+}
+
+type Pending = { status: string; name: string; said: string[] }
+
+function withoutParents(pending: readonly Pending[]): Pending[] {
+  return pending.filter(({ name }) => !pending.some((other) => other.name.startsWith(`${name}/`)))
+}
+
+function toCase({ status, name, said }: Pending, path: string): TestCase {
+  const full = joinName([path, ...name.split('/')])
+  if (status === 'PASS') return passed(full)
+  return status === 'SKIP' ? skipped(full) : failed(full, said.join('\n'))
+}
+
+/** The compiler's lines under `# package`, one error per file. */
+function buildErrors(text: string, path: string): { file: string | null; message: string }[] {
+  const lines = text.split('\n')
+  const start = lines.findIndex((line) => line.startsWith(`# ${path}`))
+  const found = new Map<string, string[]>()
+  for (const line of start === -1 ? [] : lines.slice(start + 1)) {
+    const file = /^(?:vet: )?(\S+\.go):\d+/.exec(line)?.[1]
+    if (file === undefined) break
+    found.set(file, [...(found.get(file) ?? []), line])
+  }
+  if (found.size === 0) return [{ file: null, message: `${path} could not be built` }]
+  return [...found].map(([file, said]) => ({
+    file: file.replace(/^\.\//, ''),
+    message: shortenFailure(said.join('\n')),
+  }))
+}

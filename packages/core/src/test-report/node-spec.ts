@@ -1,0 +1,35 @@
+import type { TestCase, TestReport } from '../evidence.ts'
+import { failed, joinName, passed, skipped } from './test-names.ts'
+
+const LINE = /^(\s*)(✔|✖|﹣|▶) (.*?)(?: \(\d[\d.]*m?s\))?( # (?:SKIP|TODO).*)?$/
+
+/** Reads what `node --test` prints for people. Its counts at the end must be there and match. */
+export function readNodeSpec(text: string): TestReport | null {
+  const counted = Number(/^ℹ tests (\d+)$/m.exec(text)?.[1] ?? Number.NaN)
+  if (Number.isNaN(counted)) return null
+  const [body = ''] = text.split(/^ℹ tests \d+$/m)
+  const tests: TestCase[] = []
+  const path: string[] = []
+  for (const line of body.split('\n')) {
+    const [, indent = '', sign, name = '', directive] = LINE.exec(line) ?? []
+    if (sign === undefined) continue
+    const depth = indent.length / 2
+    const closes = path[depth] === name
+    path.length = depth
+    if (sign === '▶') path[depth] = name
+    else if (!closes) {
+      const full = joinName([...path, name])
+      if (directive !== undefined || sign === '﹣') tests.push(skipped(full))
+      else tests.push(sign === '✔' ? passed(full) : failed(full, failureOf(text, name)))
+    }
+  }
+  return tests.length > counted ? null : { runner: 'node:test', tests, loadErrors: [] }
+}
+
+/** From the list of failing tests at the end. */
+function failureOf(text: string, name: string): string {
+  const [, list = ''] = text.split(/^✖ failing tests:$/m)
+  const lines = list.split('\n')
+  const at = lines.findIndex((line) => line.startsWith(`✖ ${name}`))
+  return at === -1 ? '' : (lines[at + 1] ?? '').trim()
+}
