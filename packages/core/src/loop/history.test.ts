@@ -148,7 +148,8 @@ describe('noticing that a server cut the prompt', () => {
     expect(isTruncated(sent(20_000, 4096, other as never), sent(16_000, 4096))).toBe(false)
   })
 
-  it('says nothing about servers that do not count', () => {
+  it('says nothing about servers that do not count, or count nonsense', () => {
+    expect(isTruncated(sent(40_000, 12), null)).toBe(false)
     expect(isTruncated(sent(40_000, null), sent(10, 3))).toBe(false)
     expect(charsIn([task])).toBe(1)
   })

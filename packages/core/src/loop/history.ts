@@ -76,12 +76,15 @@ export interface Sent {
 /** Not even deeply indented text needs so few tokens. */
 const MAX_CHARS_PER_TOKEN = 8
 
+/** No model is served with less: a lower count is a server that counts something else. */
+const SMALLEST_CONTEXT_TOKENS = 512
+
 /**
  * Whether the server silently left out a part of what was sent, as Ollama does beyond its `num_ctx`: it counts fewer
  * tokens than the text can have, or hardly more than before although much was added.
  */
 export function isTruncated(sent: Sent, before: Sent | null): boolean {
-  if (sent.inputTokens === null) return false
+  if (sent.inputTokens === null || sent.inputTokens < SMALLEST_CONTEXT_TOKENS) return false
   if (sent.chars / MAX_CHARS_PER_TOKEN > sent.inputTokens) return true
   if (before === null || before.inputTokens === null || !isContinued(before, sent)) return false
   const added = sent.chars - before.chars
