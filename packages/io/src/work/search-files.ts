@@ -33,21 +33,21 @@ async function searchWithRipgrep(
   search: Search,
   signal: AbortSignal,
 ): Promise<SearchResult | null> {
+  const flags = '--no-config --no-ignore --hidden --no-heading --with-filename --line-number'
   const args = [
-    ...[
-      '--no-config',
-      '--no-ignore',
-      '--hidden',
-      '--no-heading',
-      '--with-filename',
-      '--line-number',
-    ],
-    ...['--color=never', '--sort=path', `--max-filesize=${MOST_FILE_BYTES}`],
-    ...[`--max-columns=${MOST_CHARS_PER_LINE}`, '--max-columns-preview'],
-    ...[`--max-count=${MOST_LINES + 1}`],
-    ...['--iglob=!.git', '--iglob=!node_modules'],
+    ...flags.split(' '),
+    '--color=never',
+    '--sort=path',
+    '--iglob=!.git',
+    '--iglob=!node_modules',
+    `--max-filesize=${MOST_FILE_BYTES}`,
+    `--max-columns=${MOST_CHARS_PER_LINE}`,
+    '--max-columns-preview',
+    `--max-count=${MOST_LINES + 1}`,
     ...(search.isRegex ? [] : ['--fixed-strings']),
-    ...[`--regexp=${search.pattern}`, '--', search.path],
+    `--regexp=${search.pattern}`,
+    '--',
+    search.path,
   ]
   const options = {
     cwd: search.root,
