@@ -44,6 +44,7 @@ describe('editing a text', () => {
 
   it.each([
     ['two exact matches', 'a\nb\na\n', 'a', 'stands at 2 places (lines 1, 3)'],
+    ['two matches in one line', 'x = a + a', 'a', 'stands at 2 places (lines 1, 1)'],
     ['two matches but for space', ' a\nb\n\ta\nb\n', 'a\nb ', 'stands at 2 places (lines 1, 3)'],
     ['nothing to look for', 'a', ' \n', 'old_text is empty'],
     ['nothing to change', 'a', 'z', 'are the same'],

@@ -298,6 +298,14 @@ describe('a model that does not get anywhere is ended', () => {
     expect(await readFile(join(root, 'src/cart.ts'), 'utf8')).toContain('=> 1')
   })
 
+  it('when it only talks, though it quotes some JSON', async () => {
+    const model = scripted(
+      'The manifest is {"name": "shop", "type": "module"}. I will look into it.',
+    )
+    const answerSchema = { type: 'object', properties: { message: { type: 'string' } } }
+    expect(await loop(model.chat, { answerSchema })).toMatchObject({ stop: 'said_done' })
+  })
+
   it('when its tokens are spent, also on a server that does not count', async () => {
     let line = 0
     const next = () => calling('read_file', { path: 'src/cart.ts', first_line: ++line % 9 })
@@ -426,6 +434,19 @@ describe('a context of 32k tokens', () => {
     expect(last).toContain('file 19')
     expect(last).not.toContain('file 3\\n')
     expect(last).toContain('left out to save room')
+  })
+
+  it('is measured as the server counts, which for code is more than a token per four characters', async () => {
+    const code = 'const value = compute(input)\n'.repeat(250)
+    for (let i = 0; i < 16; i++) await writeFile(join(root, `src/f${i}.ts`), code)
+    let turn = 0
+    const model = scripted((request) => {
+      const inputTokens = Math.ceil((request.system.length + charsIn(request.messages)) / 2.5)
+      expect(inputTokens + request.maxOutputTokens).toBeLessThan(32_768)
+      const said = turn === 16 ? done : calling('read_file', { path: `src/f${turn++}.ts` })
+      return { ...(said as object), usage: { ...NO_USAGE, inputTokens, outputTokens: 20 } }
+    })
+    expect(await loop(model.chat)).toMatchObject({ stop: 'finished', steps: 17 })
   })
 
   it('is too small for a task of its size, which is said before any call', async () => {
