@@ -80,7 +80,8 @@ async function jobFrom(deps: GatewayDeps, skill: Skill, { input, principal }: Ca
     verifier: deps.models.verifier,
     pinned: pinned !== undefined,
     verify: skill.verify,
-    apply: skill.delivers !== 'answer' && input.apply !== false,
+    delivers: skill.delivers,
+    apply: input.apply !== false && typeof input.project_root === 'string' && !isRemote(input),
     principal,
     sessionId: sessionId ?? id,
     history: historyText(entries, skill.phase),
@@ -88,6 +89,11 @@ async function jobFrom(deps: GatewayDeps, skill: Skill, { input, principal }: Ca
     submittedAtMs: nowMs,
     deadlineAtMs: nowMs + deps.jobSeconds * 1000,
   }
+}
+
+/** A project that is not a directory of ours: there is no tree to change. */
+function isRemote(input: Call['input']): boolean {
+  return input.repo !== undefined || input.bundle !== undefined
 }
 
 /** Everything the session's log holds, the file and what has not reached it yet. */

@@ -1,74 +1,103 @@
-import { askFor, jsonCandidates } from '@hyperguild/core/answer.ts'
-import { addUsage, type ChatMessage, type ChatModel, type Usage } from '@hyperguild/core/chat.ts'
-import { ModelFailure } from '@hyperguild/core/failure.ts'
-import { validate, zodFrom } from '@hyperguild/core/json-schema.ts'
-import { tierOf } from '@hyperguild/core/model.ts'
+import { addUsage, NO_USAGE, type Usage } from '@hyperguild/core/chat.ts'
+import { documentText } from '@hyperguild/core/document.ts'
+import { RequestError } from '@hyperguild/core/errors.ts'
+import { type Patch, problemsIn } from '@hyperguild/core/evidence.ts'
+import { disciplineFor } from '@hyperguild/core/prompt.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
-import { jsonrepair } from 'jsonrepair'
+import { runLoop } from '@hyperguild/io/work/agent-loop.ts'
+import { capturePatch } from '@hyperguild/io/work/capture-patch.ts'
+import type { LoopTool } from '@hyperguild/io/work/loop-tool.ts'
+import { readingTools } from '@hyperguild/io/work/reading-tools.ts'
+import { writeWorkspaceFile } from '@hyperguild/io/work/workspace-files.ts'
+import { type Attempting, namedFiles, runChecks, tasksFor } from './attempting.ts'
+import type { Attempted } from './generate.ts'
+import { accessTo, type Finished, finished, loopLimits } from './loop-options.ts'
+import type { Project } from './project.ts'
 
-/** Local models do best close to greedy; cloud models refuse a temperature. */
-const LOCAL_TEMPERATURE = 0.2
+type Output = Readonly<Record<string, unknown>>
 
-export interface Answer {
-  output: Readonly<Record<string, unknown>>
-  usage: Usage
+/** An attempt of a skill that reads and answers. */
+export async function answer(attempting: Attempting, signal: AbortSignal): Promise<Attempted> {
+  const reading = await throughReader(attempting, signal)
+  const seen = reading.attempting
+  const { task, originalTask } = tasksFor(seen, await namedFiles(seen))
+  const { output, usage } = await askModel(seen, seen.skill, task, signal)
+  const patch = await documentPatch(seen, output, signal)
+  const checked = { output, patch, before: null, after: null }
+  const checks = [
+    ...(await runChecks(seen, 'rule', checked)),
+    ...(await runChecks(seen, 'proof', checked)),
+  ]
+  const evidence = { checks, before: null, after: null }
+  const reasons = problemsIn(evidence)
+  return {
+    outcome:
+      reasons.length > 0
+        ? { kind: 'refuted', reasons, evidence, output }
+        : { kind: 'candidate', output, evidence, patch, task: originalTask },
+    usage: addUsage(reading.usage, usage),
+  }
 }
 
 /**
- * One call whose answer must match the skill's output schema, and one more with the validation error if it does not.
- * @throws {ModelFailure} `bad_output` when the second answer does not match either
+ * A skill that reads through another one sees only that one's structured output: what a session's log or a note says
+ * can then no longer speak to the model that writes.
  */
-export async function answer(
-  chat: ChatModel,
+async function throughReader(
+  attempting: Attempting,
+  signal: AbortSignal,
+): Promise<{ attempting: Attempting; usage: Usage }> {
+  const { skill, job, deps } = attempting
+  const reader = skill.reads_through ? deps.skills.get(skill.reads_through) : undefined
+  if (!reader) return { attempting, usage: NO_USAGE }
+  const { task } = tasksFor(attempting, [])
+  const { output, usage } = await askModel(attempting, reader, task, signal)
+  const material = JSON.stringify(output, null, 1)
+  return { attempting: { ...attempting, job: { ...job, history: '', material } }, usage }
+}
+
+async function askModel(
+  { deps, job, model, project, nonce }: Attempting,
   skill: Skill,
-  model: string,
   task: string,
   signal: AbortSignal,
-): Promise<Answer> {
-  const schema = skill.output ?? {}
-  const request = {
+): Promise<Finished> {
+  const options = {
+    chat: deps.chat,
     model,
-    system: `${skill.discipline}\n\n${askFor(schema)}`,
-    answerSchema: schema,
-    maxOutputTokens: skill.limits.output_tokens,
-    ...(tierOf(model) === 'local' ? { temperature: LOCAL_TEMPERATURE } : {}),
+    system: disciplineFor(skill, job.input),
+    task,
+    tools: project ? lazyReadingTools(project, skill, nonce) : [],
+    answerSchema: skill.output ?? {},
+    limits: loopLimits(skill, model),
   }
-  const messages: ChatMessage[] = [{ role: 'user', text: task }]
-  const first = await chat({ ...request, messages }, signal)
-  const parsed = parseAnswer(first.text, skill)
-  if (parsed.ok) return { output: parsed.output, usage: first.usage }
-  messages.push(
-    { role: 'assistant', text: first.text },
-    { role: 'user', text: `That answer cannot be used: ${parsed.problem}. ${askFor(schema)}` },
-  )
-  const second = await chat({ ...request, messages }, signal)
-  const again = parseAnswer(second.text, skill)
-  const usage = addUsage(first.usage, second.usage)
-  if (again.ok) return { output: again.output, usage }
-  throw new ModelFailure('bad_output', `the answer does not match its schema: ${again.problem}`)
+  return finished(await runLoop(options, signal))
 }
 
-type ParsedAnswer =
-  | { ok: true; output: Readonly<Record<string, unknown>> }
-  | { ok: false; problem: string }
-
-function parseAnswer(text: string, skill: Skill): ParsedAnswer {
-  const schema = zodFrom(skill.output ?? {})
-  let problem = 'it holds no JSON object'
-  for (const candidate of jsonCandidates(text)) {
-    const value = parseLoosely(candidate)
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) continue
-    const valid = validate(schema, value)
-    if (valid.ok) return { ok: true, output: valid.value as Record<string, unknown> }
-    problem = valid.problems.slice(0, 5).join('; ')
-  }
-  return { ok: false, problem }
+/** Reading tools on the private copy, which is made only when a model asks for more than the task shows. */
+function lazyReadingTools(project: Project, skill: Skill, nonce: string): LoopTool[] {
+  const toolsIn = (root: string) => readingTools(accessTo(root, skill, nonce))
+  return toolsIn(project.root).map((tool, index) => ({
+    ...tool,
+    run: async (input, signal) => {
+      const { tree } = await project.workspace()
+      return toolsIn(tree)[index]!.run(input, signal)
+    },
+  }))
 }
 
-function parseLoosely(text: string): unknown {
-  try {
-    return JSON.parse(jsonrepair(text))
-  } catch {
-    return undefined
-  }
+/** The change that writes the answer to the file the caller named; null when none is wanted. */
+async function documentPatch(
+  { skill, job, project }: Attempting,
+  output: Output,
+  signal: AbortSignal,
+): Promise<Patch | null> {
+  const path = job.input.output_path
+  if (skill.delivers !== 'document' || typeof path !== 'string' || !project) return null
+  const workspace = await project.workspace()
+  const properties = Object.keys((skill.output?.properties ?? {}) as object)
+  const text = documentText(output, properties)
+  const written = await writeWorkspaceFile(workspace.tree, path, text, skill.limits.file_bytes)
+  if (!written.ok) throw new RequestError('invalid_argument', `output_path: ${written.problem}`)
+  return capturePatch(workspace, signal)
 }

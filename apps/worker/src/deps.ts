@@ -1,15 +1,24 @@
 import type { ChatModel } from '@hyperguild/core/chat.ts'
+import type { SandboxLevel } from '@hyperguild/core/evidence.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
 import type { JobRecords } from '@hyperguild/io/queue/record-step.ts'
+import type { Toolchain } from '@hyperguild/io/work/toolchain.ts'
 
-/** What a worker works with; `main.ts` makes it. */
+/** What a worker works with; `pool.ts` makes it. */
 export interface WorkerDeps extends JobRecords {
   workerId: string
   chat: ChatModel
   skills: ReadonlyMap<string, Skill>
   /** Directories under which projects may lie. */
   roots: readonly string[]
+  /** Hosts from which a repository may be fetched. */
+  repoHosts: readonly string[]
+  /** Where workspaces and the journal of applied patches lie. */
+  dataDir: string
+  sandbox: { level: SandboxLevel; toolchain: Toolchain }
+  /** How long the verifier may take. */
+  verifierTimeoutMs: number
   /** Whether a local model is in memory now; never takes longer than 200 ms. */
   askWarm(model: string): Promise<boolean>
   log: Logger

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import { type Pool, poolOf } from '@hyperguild/core/model.ts'
 import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
-import type { Environment } from '@hyperguild/io/config/environment.ts'
+import { type Environment, searchPath } from '@hyperguild/io/config/environment.ts'
 import type { Config } from '@hyperguild/io/config/load-config.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
 import { createChatModel } from '@hyperguild/io/models/chat-model.ts'
@@ -14,6 +14,8 @@ import { createJobStore } from '@hyperguild/io/queue/job-store.ts'
 import { keysFor } from '@hyperguild/io/queue/keys.ts'
 import { announceWorker } from '@hyperguild/io/queue/presence.ts'
 import { connectRedis, requireUsableRedis } from '@hyperguild/io/queue/redis.ts'
+import { probeSandbox } from '@hyperguild/io/work/probe-sandbox.ts'
+import { findToolchain } from '@hyperguild/io/work/toolchain.ts'
 import type { WorkerDeps } from './deps.ts'
 import { runStep } from './run-step.ts'
 
@@ -41,6 +43,8 @@ export async function startPool(options: PoolOptions): Promise<Service> {
   await requireUsableRedis(redis, REDIS_TIMEOUT_MS)
   const keys = keysFor(environment.redisPrefix)
   const queue = createJobQueue(redis, keys)
+  const toolchain = findToolchain(searchPath())
+  const sandbox = await probeSandbox(environment.sandbox, toolchain)
   const deps: WorkerDeps = {
     store: createJobStore(redis, keys, environment.retentionSeconds * 1000),
     queue,
@@ -49,6 +53,10 @@ export async function startPool(options: PoolOptions): Promise<Service> {
     chat: createChatModel(endpointsFrom(environment, tier)),
     skills: config.skills,
     roots: environment.roots,
+    repoHosts: environment.repoHosts,
+    dataDir: environment.dataDir,
+    sandbox: { level: sandbox.level, toolchain },
+    verifierTimeoutMs: environment.verifierSeconds * 1000,
     askWarm: warmthFrom(config),
     log,
   }
@@ -72,7 +80,7 @@ export async function startPool(options: PoolOptions): Promise<Service> {
       host: hostname(),
       pid: process.pid,
       startedAtMs,
-      sandbox: 'none',
+      sandbox: sandbox.level,
       backend: { name: '', reachable: true, warm: [] },
     }),
     Date.now,

@@ -6,6 +6,7 @@ import { failedWork, type Step, type Work } from '@hyperguild/core/step.ts'
 import type { Lease } from '@hyperguild/io/queue/job-queue.ts'
 import type { Begun } from '@hyperguild/io/queue/job-store.ts'
 import { commitAdvance, recordStep } from '@hyperguild/io/queue/record-step.ts'
+import { apply } from './apply.ts'
 import type { WorkerDeps } from './deps.ts'
 import { generate } from './generate.ts'
 import { verify } from './verify.ts'
@@ -32,7 +33,7 @@ export async function runStep(deps: WorkerDeps, step: StepRef, lease: Lease): Pr
   const work =
     begun.starts > MAX_STARTS
       ? failedWork(step.kind, 'worker_died', `${MAX_STARTS} workers died on this step`)
-      : await perform(deps, job, due.decision, lease.signal)
+      : await perform(deps, { job, steps }, due.decision, lease.signal)
   lease.signal.throwIfAborted()
   const facts = { model: step.model, startedAtMs, finishedAtMs: deps.now(), warmStart }
   const record: Step = { ...work, ...facts, worker: deps.workerId }
@@ -43,14 +44,19 @@ export async function runStep(deps: WorkerDeps, step: StepRef, lease: Lease): Pr
   )
 }
 
-function perform(deps: WorkerDeps, job: Job, todo: Todo, signal: AbortSignal): Promise<Work> {
+function perform(
+  deps: WorkerDeps,
+  { job, steps }: { job: Job; steps: readonly Step[] },
+  todo: Todo,
+  signal: AbortSignal,
+): Promise<Work> {
   switch (todo.do) {
     case 'generate':
-      return generate(deps, job, todo, signal)
+      return generate(deps, job, steps, todo, signal)
     case 'verify':
       return verify(deps, job, todo, signal)
     case 'apply':
-      throw new Error('nothing makes patches yet')
+      return apply(deps, job, todo)
   }
 }
 

@@ -4,6 +4,7 @@ import { NO_USAGE, type Usage } from '@hyperguild/core/chat.ts'
 import type { Decision } from '@hyperguild/core/decide.ts'
 import { ModelFailure } from '@hyperguild/core/failure.ts'
 import type { Job } from '@hyperguild/core/job.ts'
+import { disciplineFor } from '@hyperguild/core/prompt.ts'
 import type { VerifyOutcome, Work } from '@hyperguild/core/step.ts'
 import {
   parseVerdict,
@@ -14,7 +15,6 @@ import {
 import type { WorkerDeps } from './deps.ts'
 import { withTimeLimit } from './time-limit.ts'
 
-const VERIFIER_TIMEOUT_MS = 30_000
 const VERDICT_TOKENS = 2_000
 
 /** Lets the verifier judge a candidate. What is not a clear verdict rejects. */
@@ -34,7 +34,7 @@ export async function verify(
     })
   }
   const task = verifierTask({
-    discipline: skill.discipline,
+    discipline: disciplineFor(skill, job.input),
     task: outcome.task,
     evidence: evidenceOf(outcome),
     output: outcome.output,
@@ -49,7 +49,7 @@ export async function verify(
     maxOutputTokens: VERDICT_TOKENS,
   } as const
   try {
-    const reply = await withTimeLimit(VERIFIER_TIMEOUT_MS, signal, (s) => deps.chat(request, s))
+    const reply = await withTimeLimit(deps.verifierTimeoutMs, signal, (s) => deps.chat(request, s))
     const parsed = parseVerdict(reply.text)
     if (!parsed) return verdict(UNREADABLE, reply.usage)
     const kind = parsed.accept ? 'accepted' : 'rejected'

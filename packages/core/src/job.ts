@@ -1,4 +1,4 @@
-import type { VerifyMode } from './skill.ts'
+import type { Delivery, VerifyMode } from './skill.ts'
 
 /** Raised when the shape of a job record changes; readers accept this and the previous one. */
 export const JOB_VERSION = 1
@@ -19,6 +19,8 @@ export interface Job {
   /** The caller named the model: one attempt, no verifier. */
   pinned: boolean
   verify: VerifyMode
+  /** What becomes of an accepted result besides the answer. */
+  delivers: Delivery
   /** Whether an accepted patch goes into the caller's own tree. */
   apply: boolean
   principal: string

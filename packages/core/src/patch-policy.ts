@@ -24,12 +24,14 @@ export function patchProblems(patch: Patch, { allow = [] }: { allow?: readonly s
 }
 
 export const patchPolicy: Check = {
+  kind: 'rule',
   problems: ({ patch, input }) =>
     patch ? patchProblems(patch, { allow: pathsAskedFor(input) }) : [],
 }
 
 /** tdd_red: a test is what was asked for, and nothing else. */
 export const onlyTestsTouched: Check = {
+  kind: 'rule',
   problems: ({ patch, input }) =>
     touched(patch)
       .filter((path) => path !== input.test_path && !isTestFile(path))
@@ -38,6 +40,7 @@ export const onlyTestsTouched: Check = {
 
 /** tdd_green, tdd_refactor: the tests, and what decides how they run, stay as they were. */
 export const noTestsTouched: Check = {
+  kind: 'rule',
   problems: ({ patch, input }) =>
     touched(patch)
       .filter((path) => path === input.test_path || isTestFile(path) || isTestSetup(path))
@@ -45,6 +48,7 @@ export const noTestsTouched: Check = {
 }
 
 export const patchNotEmpty: Check = {
+  kind: 'rule',
   problems: ({ patch }) =>
     touched(patch).length === 0 ? ['no file was changed; the task asks for a change'] : [],
 }

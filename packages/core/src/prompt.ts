@@ -10,6 +10,8 @@ export interface PackedFile {
 export interface TaskParts {
   job: Pick<Job, 'tool' | 'input' | 'history' | 'material'>
   files: readonly PackedFile[]
+  /** What the worker found out before, such as the output of the tests. */
+  facts?: readonly { title: string; text: string }[]
   /** What the attempt before taught; empty on the first. */
   feedback: string
   nonce: string
@@ -22,7 +24,7 @@ const STEERING = new Set(['session_id', 'model', 'apply', 'request_id', 'wait_se
  * The task text: the session's history first, then the inputs, material, files with line numbers, and the feedback of
  * the attempt before. Whatever a repository or a model wrote stands between markers that its author could not guess.
  */
-export function taskText({ job, files, feedback, nonce }: TaskParts): string {
+export function taskText({ job, files, facts = [], feedback, nonce }: TaskParts): string {
   const inputs = Object.entries(job.input).filter(([name]) => !STEERING.has(name))
   const sections = [
     job.history && fenced('session history', job.history, nonce),
@@ -30,6 +32,7 @@ export function taskText({ job, files, feedback, nonce }: TaskParts): string {
     ...inputs.map(([name, value]) => inputText(name, value, nonce)),
     job.material && fenced('material', job.material, nonce),
     ...files.map((file) => fenced(`file ${file.path}`, withLineNumbers(file.text), nonce)),
+    ...facts.map(({ title, text }) => fenced(title, text, nonce)),
     feedback && `Prior attempt feedback: ${feedback}`,
   ]
   return sections.filter(Boolean).join('\n\n')
@@ -68,4 +71,17 @@ function visible(text: string): string {
 
 function escapeOf(char: string): string {
   return `\\u${char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`
+}
+
+/** The discipline with the inputs it refers to as `{{name}}` put in; an input that was not given is an empty text. */
+export function disciplineFor(
+  skill: { discipline: string },
+  input: Readonly<Record<string, unknown>>,
+): string {
+  return skill.discipline.replace(/\{\{\s*([^}]*?)\s*\}\}/g, (_, name: string) => {
+    const value = input[name]
+    return visible(
+      typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value),
+    )
+  })
 }

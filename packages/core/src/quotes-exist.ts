@@ -17,6 +17,8 @@ export function quotesExist(list: string, item: string): Check {
   const schema = z.object({ [list]: z.array(quoteSchema) })
   const quotesIn = (output: unknown): Quote[] | undefined => schema.safeParse(output).data?.[list]
   return {
+    kind: 'proof',
+
     filesNamed: (output) => quotesIn(output)?.map((quote) => quote.file) ?? [],
     problems({ output, linesOf }) {
       const quotes = quotesIn(output)

@@ -14,6 +14,13 @@ export type SkillKind = (typeof SKILL_KINDS)[number]
 export const VERIFY_MODES = ['both', 'evidence', 'model'] as const
 export type VerifyMode = (typeof VERIFY_MODES)[number]
 
+/**
+ * What becomes of an accepted result. `answer`: the caller gets it. `patch`: the change goes into the caller's tree.
+ * `document`: the answer is written to the file the caller names in `output_path`. `notes`: they go into the brain.
+ */
+export const DELIVERIES = ['answer', 'patch', 'document', 'notes'] as const
+export type Delivery = (typeof DELIVERIES)[number]
+
 const objectSchema = jsonSchemaSchema
   .refine((schema) => schema.type === 'object' && schema.properties !== undefined, {
     error: 'must have type: object and properties',
@@ -53,7 +60,7 @@ export const skillFrontmatterSchema = z.strictObject({
   /** A `stage` skill that reads first; this skill then sees only the stage's structured output. */
   reads_through: z.string().optional(),
   /** What becomes of an accepted result besides the answer. */
-  delivers: z.enum(['answer', 'patch', 'document', 'notes']).default('answer'),
+  delivers: z.enum(DELIVERIES).default('answer'),
   checks: z.array(z.enum(Object.keys(CHECKS) as [keyof typeof CHECKS])).default([]),
   verify: z.enum(VERIFY_MODES).default('both'),
   limits: limitsSchema.prefault({}),

@@ -47,7 +47,13 @@ export interface Applied {
  * tree (done by the pool that made it, which can see the tree).
  */
 export type Work =
-  | { kind: 'generate'; outcome: GenerateOutcome; usage: Usage }
+  | {
+      kind: 'generate'
+      outcome: GenerateOutcome
+      usage: Usage
+      /** The id of the project's state it began from, once one was frozen: every attempt begins from the same. */
+      baseTree?: string
+    }
   | { kind: 'verify'; outcome: VerifyOutcome; usage: Usage }
   | { kind: 'apply'; outcome: Applied; usage: Usage }
 
@@ -69,6 +75,7 @@ export type ApplyStep = Extract<Work, { kind: 'apply' }> & StepFacts
 
 /** The work of a step that could not be done at all. */
 export function failedWork(kind: Work['kind'], failure: Failure, message: string): Work {
-  if (kind === 'apply') return { kind, outcome: { applied: false, reason: message }, usage: NO_USAGE }
+  if (kind === 'apply')
+    return { kind, outcome: { applied: false, reason: message }, usage: NO_USAGE }
   return { kind, outcome: { kind: 'failed', failure, message }, usage: NO_USAGE }
 }

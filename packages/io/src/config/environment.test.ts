@@ -38,6 +38,8 @@ test('an empty environment gives the documented defaults', () => {
     jobSeconds: 1800,
     retentionSeconds: 86_400,
     sandbox: 'auto',
+    repoHosts: [],
+    verifierSeconds: 30,
     brainOffer: true,
     localConcurrency: 1,
     cloudConcurrency: 8,
@@ -186,6 +188,8 @@ test('the table of variables is the one the documentation prints', () => {
       "HYPERGUILD_RETENTION_SECONDS=86400",
       "HYPERGUILD_SANDBOX=auto",
       "HYPERGUILD_BRAIN_OFFER=on",
+      "HYPERGUILD_REPO_HOSTS=",
+      "HYPERGUILD_VERIFIER_SECONDS=30",
       "HYPERGUILD_LOCAL_CONCURRENCY=1",
       "HYPERGUILD_CLOUD_CONCURRENCY=8",
     ]

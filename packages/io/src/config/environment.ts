@@ -26,6 +26,7 @@ const port = text
     abort: true,
   })
   .pipe(wholeNumber(0, 65_535))
+const hosts = text.default('').transform((value) => value.split(',').filter(Boolean))
 const redisPrefix = text.regex(/^[A-Za-z0-9_-]+$/, {
   error: 'is no prefix for Redis keys; write letters, digits, _ and - only',
 })
@@ -86,6 +87,12 @@ const environmentSchema = z.object({
     'how test commands are confined: bubblewrap, landlock, none, or auto for the best at hand',
   ),
   HYPERGUILD_BRAIN_OFFER: named(isOn, 'on', 'on or off: whether jobs are given fitting notes'),
+  HYPERGUILD_REPO_HOSTS: named(
+    hosts,
+    '',
+    'hosts, separated by commas, from which a call may have a repository fetched',
+  ),
+  HYPERGUILD_VERIFIER_SECONDS: named(wholeNumber(1, 3600), '30', 'seconds a verdict may take'),
   HYPERGUILD_LOCAL_CONCURRENCY: named(wholeNumber(1, 1000), '1', 'steps at once per local model'),
   HYPERGUILD_CLOUD_CONCURRENCY: named(wholeNumber(1, 1000), '8', 'steps at once per cloud model'),
 })
@@ -145,6 +152,8 @@ function environmentOf(parsed: z.infer<typeof environmentSchema>) {
     retentionSeconds: parsed.HYPERGUILD_RETENTION_SECONDS,
     sandbox: parsed.HYPERGUILD_SANDBOX,
     brainOffer: parsed.HYPERGUILD_BRAIN_OFFER,
+    repoHosts: parsed.HYPERGUILD_REPO_HOSTS,
+    verifierSeconds: parsed.HYPERGUILD_VERIFIER_SECONDS,
     localConcurrency: parsed.HYPERGUILD_LOCAL_CONCURRENCY,
     cloudConcurrency: parsed.HYPERGUILD_CLOUD_CONCURRENCY,
   }

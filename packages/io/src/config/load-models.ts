@@ -1,9 +1,9 @@
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import type { Validation } from '@hyperguild/core/json-schema.ts'
 import {
+  contradictionsIn,
   type ModelsConfig,
   modelsConfigSchema,
-  queueClashesIn,
 } from '@hyperguild/core/models-config.ts'
 import { didYouMean } from '@hyperguild/core/nearest.ts'
 import { checkYaml, inFileOrder, readYaml } from './parse-yaml.ts'
@@ -37,7 +37,7 @@ export function checkModels(
         `no skill file and no family has this name${didYouMean(name, skillNames ?? [])}`,
       ),
     ),
-    ...(checked.ok ? queueClashesIn(checked.value) : []).map(({ path: key, problem }) =>
+    ...(checked.ok ? contradictionsIn(checked.value) : []).map(({ path: key, problem }) =>
       source.problemAt(key, problem),
     ),
   ]
