@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { RequestError } from './errors.ts'
-import { chainFor, type ModelsConfig, modelsNamedIn, queueClashesIn } from './models-config.ts'
+import {
+  chainFor,
+  type ModelsConfig,
+  modelsNamedIn,
+  queueClashesIn,
+  verifyModeFor,
+} from './models-config.ts'
 
 const config: ModelsConfig = {
   verifier: 'claude-sonnet-4-6',
@@ -36,6 +42,32 @@ describe('three layers choose the chain:', () => {
       'ollama/qwen',
       'claude-sonnet-4-6',
     ])
+  })
+})
+
+describe('a skill may say who must be satisfied:', () => {
+  const own: ModelsConfig = {
+    ...config,
+    skills: {
+      tdd: { verify: 'evidence' },
+      tdd_red: { verify: 'both' },
+      review: { chain: ['ollama/devstral'] },
+    },
+  }
+
+  test('by tool name, then by family, else nothing is said', () => {
+    const modeOf = (name: string, family: string) => verifyModeFor(own, { name, family })
+    expect(modeOf('tdd_red', 'tdd')).toBe('both')
+    expect(modeOf('tdd_green', 'tdd')).toBe('evidence')
+    expect(modeOf('review', 'review')).toBeUndefined()
+  })
+
+  test('and keeps the chain of its family, or the default one', () => {
+    const chainOf = (skills: ModelsConfig['skills']) =>
+      chainFor({ ...own, skills }, { name: 'tdd_red', family: 'tdd' }, undefined)
+    expect(chainOf(own.skills)).toEqual(own.default_chain)
+    const family = { ...own.skills, tdd: { chain: ['ollama/phi4'] } }
+    expect(chainOf(family)).toEqual(['ollama/phi4'])
   })
 })
 

@@ -110,6 +110,99 @@ describe('a bad file is refused with file, line and key:', () => {
   })
 })
 
+const withBackends = `${good}
+backends:
+  gpu-box:
+    kind: ollama
+    url: http://gpu-box:11434
+    key_env: GPU_BOX_KEY
+    parallel_calls: 2
+    memory_slots: 1
+    context: 32768
+  claude:
+    kind: anthropic
+models:
+  ollama/gemma4:
+    backend: gpu-box
+    served_name: gemma4:27b
+    context: 65536
+    effort: low
+    temperature: 0.1
+    reasoning: off
+    tools: text
+    price: {input_usd_per_mtok: 0, output_usd_per_mtok: 0.2, per_hour_usd: 0.35}
+`
+
+test('backends and models have settings of their own, and every key of them loads', () => {
+  const path = join(dir, 'backends.yaml')
+  writeFileSync(path, withBackends)
+  const { backends, models } = loadModels(path, SKILL_NAMES)
+  expect(backends).toEqual({
+    'gpu-box': {
+      kind: 'ollama',
+      url: 'http://gpu-box:11434',
+      key_env: 'GPU_BOX_KEY',
+      parallel_calls: 2,
+      memory_slots: 1,
+      context: 32768,
+    },
+    claude: { kind: 'anthropic' },
+  })
+  expect(models?.['ollama/gemma4']).toMatchObject({ served_name: 'gemma4:27b', reasoning: 'off' })
+})
+
+describe('a bad backend or model setting is refused with file, line and key:', () => {
+  test.each([
+    [
+      'a kind that is not there',
+      withBackends.replace('kind: ollama', 'kind: olama'),
+      'models.yaml:12: backends.gpu-box.kind: must be one of litellm, ollama, llama-swap, lm-studio, llama-cpp, vllm, openai, anthropic; did you mean ollama?',
+    ],
+    [
+      'a server of one’s own without a URL',
+      withBackends.replace(/ {4}url: .*\n/, ''),
+      'models.yaml:11: backends.gpu-box.url: is missing; write where the server is, such as http://gpu-box:8080',
+    ],
+    [
+      'a key in the URL',
+      withBackends.replace('http://gpu-box:11434', 'http://me:secret@gpu-box:11434'),
+      'models.yaml:13: backends.gpu-box.url: holds credentials; put the key into a variable and name it in key_env',
+    ],
+    [
+      'a key in place of its variable',
+      withBackends.replace('GPU_BOX_KEY', 'sk-abc'),
+      'models.yaml:14: backends.gpu-box.key_env: must be the name of a variable such as GPU_BOX_KEY, not the key',
+    ],
+    [
+      'a setting for a model of no chain',
+      withBackends.replace('  ollama/gemma4:\n', '  ollama/gemma5:\n'),
+      'models.yaml:21: models.ollama/gemma5: no chain names this model and it is not the verifier; did you mean ollama/gemma4?',
+    ],
+    [
+      'a backend that is not there',
+      withBackends.replace('backend: gpu-box', 'backend: gpu-bix'),
+      'models.yaml:22: models.ollama/gemma4.backend: backends has no gpu-bix; did you mean gpu-box?',
+    ],
+    [
+      'an unknown setting',
+      withBackends.replace('tools: text', 'tool: text'),
+      'models.yaml:28: models.ollama/gemma4.tool: unknown key; did you mean tools?',
+    ],
+    [
+      'an empty price',
+      withBackends.replace(/price: .*/, 'price: {}'),
+      'models.yaml:29: models.ollama/gemma4.price: must name at least one price',
+    ],
+    [
+      'a price below nothing',
+      withBackends.replace('per_hour_usd: 0.35', 'per_hour_usd: -1'),
+      'models.yaml:29: models.ollama/gemma4.price.per_hour_usd: must not be below 0',
+    ],
+  ])('%s', (_what, text, problem) => {
+    expect(problemsOf(text)).toEqual([problem])
+  })
+})
+
 test('all problems come at once, in the order of the file', () => {
   const text = `verifer: claude-sonnet-4-6
 default_chain: []
