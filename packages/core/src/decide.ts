@@ -34,7 +34,7 @@ const AFTER_VERIFY = {
 /**
  * The whole policy: from what is recorded of a job to the next thing to do.
  * One attempt per model in the chain's order; local candidates are judged by the verifier unless the caller pinned
- * the model or the skill trusts its evidence alone; what a rejected attempt teaches goes into the next one.
+ * the model or the skill trusts its evidence alone; what the last rejection taught goes into the next attempt.
  * @param nowMs the caller's clock, milliseconds since the epoch
  */
 export function decide(job: Job, steps: readonly Step[], nowMs: number): Decision {
@@ -58,7 +58,12 @@ export function decide(job: Job, steps: readonly Step[], nowMs: number): Decisio
   if (nowMs >= job.deadlineAtMs) return { do: 'finish', end: { kind: 'past_deadline' } }
   const model = job.chain[tries.length]
   if (model === undefined) return { do: 'finish', end: { kind: 'chain_exhausted' } }
-  return { do: 'generate', model, attempt: tries.length + 1, feedback: last ? lessonOf(last) : '' }
+  return { do: 'generate', model, attempt: tries.length + 1, feedback: lastLessonOf(tries) }
+}
+
+/** An attempt that failed teaches nothing, and may not even have read what the one before taught. */
+function lastLessonOf(tries: readonly Try[]): string {
+  return tries.map(lessonOf).findLast((lesson) => lesson !== '') ?? ''
 }
 
 /** The attempts as the log knows them; a candidate still waiting for its verdict is not one yet. */

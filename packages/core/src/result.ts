@@ -119,12 +119,13 @@ function messageOf(
       const hint = job.pinned
         ? 'leave model out to let the chain escalate'
         : 'call again with model set to try one of your choice'
-      return `all ${attempts.length} models are spent: ${trail}; ${hint}`
+      const spent = attempts.length === 1 ? 'the model is' : `all ${attempts.length} models are`
+      return `${spent} spent: ${trail}; ${hint}`
     }
     case 'bad_input':
       return end.message
     case 'past_deadline':
-      return `the job passed its deadline after ${attempts.length} attempts; call again, or with a faster model`
+      return `the job passed its deadline; attempts so far: ${attempts.length}; call again, or with a faster model`
     case 'cancelled':
       return 'the job was cancelled'
   }
