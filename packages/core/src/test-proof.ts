@@ -19,16 +19,19 @@ const keyOf = (test: TestCase) => `${test.file ?? ''}\n${test.name}`
  * Returns one problem per line, written for the model that must do better; empty when proved.
  */
 export function redProblems({ before, after, patch }: Proof): string[] {
-  const reports = readableReports(before, after)
+  const touched = patch.files.map(({ path }) => path)
+  const reports = readableReports(before.report === null ? withoutTests(before) : before, after)
   if ('problems' in reports) return reports.problems
   if (after.exitCode === 0) {
     return ['The test command still passes: write a test that fails until the feature exists.']
   }
-  const touched = patch.files.map(({ path }) => path)
   const oldKeys = new Set(reports.before.tests.map(keyOf))
   const oldErrors = new Set(reports.before.loadErrors.map(({ file }) => file))
   const newFailures = reports.after.tests.filter(
-    (test) => test.status === 'failed' && !oldKeys.has(keyOf(test)),
+    (test) =>
+      test.status === 'failed' &&
+      !oldKeys.has(keyOf(test)) &&
+      (before.report !== null || isAmong(test.file, touched)),
   )
   const newErrors = reports.after.loadErrors.filter(({ file }) => !oldErrors.has(file))
   const missing = newErrors.filter((error) => isMissingImplementation(error, touched))
@@ -77,6 +80,9 @@ export function refactorProblems({ before, after }: Proof): string[] {
     before.exitCode === 0 ? [] : ['The test command failed before the change already.']
   problems.push(...failureOf(after))
   if ('problems' in reports) return [...problems, ...reports.problems]
+  if (countRun(reports.before) === 0) {
+    problems.push('No test ran before the change, so nothing shows that behaviour was kept.')
+  }
   return [...problems, ...brokenTests(reports.before, reports.after, [])]
 }
 
@@ -95,6 +101,11 @@ function readableReports(
         `Readable: ${READABLE_RUNNERS}. A report is also missing when the code under test ends the process.`,
     ],
   }
+}
+
+/** A project without any test has no report either; there, only failures in files of the patch count as new. */
+function withoutTests(run: TestRun): TestRun {
+  return { ...run, report: { runner: 'none', tests: [], loadErrors: [] } }
 }
 
 function failureOf(after: TestRun): string[] {
@@ -129,7 +140,7 @@ function brokenTests(
   excused: TestReport['loadErrors'],
 ): string[] {
   const now = new Map(after.tests.map((test) => [keyOf(test), test.status]))
-  const hidesAll = excused.length > 0 && ['cargo test', 'go test'].includes(after.runner)
+  const hidesAll = excused.length > 0 && isCompiled(after)
   const files = new Set(excused.map(({ file }) => file))
   const isHidden = (test: TestCase) =>
     hidesAll || files.has(test.file) || (test.file === null && files.size > 0)
@@ -153,8 +164,13 @@ function failuresIn(report: TestReport, testPath: string | undefined) {
     testPath === undefined || file === null || isSameFile(file, testPath)
   return {
     tests: report.tests.filter((test) => test.status === 'failed' && isMeant(test)),
-    loadErrors: report.loadErrors.filter(isMeant),
+    loadErrors: isCompiled(report) ? report.loadErrors : report.loadErrors.filter(isMeant),
   }
+}
+
+/** Where one file that does not compile keeps all tests of its package from running. */
+function isCompiled({ runner }: TestReport): boolean {
+  return runner === 'cargo test' || runner === 'go test'
 }
 
 /** The file could not be loaded before, so its tests had no names yet: now some of them must have run. */
@@ -179,6 +195,10 @@ function isSameFile(reported: string, wanted: string): boolean {
   return reported === plain || reported.endsWith(`/${plain}`) || plain.endsWith(`/${reported}`)
 }
 
+function isAmong(file: string | null, paths: readonly string[]): boolean {
+  return file !== null && paths.some((path) => isSameFile(file, path))
+}
+
 function isPassed(test: TestCase): boolean {
   return test.status === 'passed'
 }
@@ -197,6 +217,6 @@ function isMissingImplementation(
   { file, message }: TestReport['loadErrors'][number],
   touched: readonly string[],
 ): boolean {
-  const isOurs = file === null || touched.some((path) => isSameFile(file, path))
+  const isOurs = file === null || isAmong(file, touched)
   return isOurs && MISSING.test(message) && !NOT_INSTALLED.test(message)
 }

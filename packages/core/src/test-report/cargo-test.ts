@@ -5,7 +5,11 @@ const TARGET = /^\s+(?:Running (?:unittests )?(\S+)|Doc-tests (\S+))/
 const RESULT = /^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)/
 const SUMMARY = /^test result: \S+ (\d+) passed; (\d+) failed; (\d+) ignored/
 
-/** Reads what `cargo test` prints. Each target's own counts must match what was read, or it is no report. */
+/**
+ * Reads what `cargo test` prints. Each target's own counts must match what was read, or it is no report. Only
+ * integration tests have a file: a unit test may be in any module of its crate. Line numbers of doc tests are left
+ * out of their names, because they move with every edit.
+ */
 export function readCargoTest(text: string): TestReport | null {
   const tests: TestCase[] = []
   let file: string | null = null
@@ -14,11 +18,14 @@ export function readCargoTest(text: string): TestReport | null {
   for (const line of text.split('\n')) {
     const found = TARGET.exec(line)
     if (found !== null) {
-      file = found[1] ?? null
       target = found[1] ?? `doc ${found[2]}`
+      file = target.startsWith('tests/') ? target : null
     }
     const [, name, status] = RESULT.exec(line) ?? []
-    if (name !== undefined) tests.push(toCase(joinName([target, name]), status!, file, text, name))
+    if (name !== undefined) {
+      const full = joinName([target, name.replace(/ \(line \d+\)$/, '')])
+      tests.push(toCase(full, status!, file, text, name))
+    }
     const summary = SUMMARY.exec(line)
     if (summary !== null) summarised += summary.slice(1).reduce((sum, n) => sum + Number(n), 0)
   }

@@ -5,12 +5,10 @@ import { failed, joinName, passed, shortenFailure, skipped } from './test-names.
 const eventSchema = z.object({
   Action: z.string(),
   Package: z.string().default(''),
-  ImportPath: z.string().default(''),
-  Test: z.string().default(''),
   Output: z.string().default(''),
 })
 
-/** Reads `go test -json` (see `go doc test2json`) by turning it back into the text it was made from. */
+/** Reads `go test -json` (see `go doc test2json`) by turning it back into the text it was made from, package by package. */
 export function readGoJson(text: string): TestReport | null {
   const events = text.split('\n').flatMap((line) => {
     if (!line.startsWith('{"')) return []
@@ -22,7 +20,9 @@ export function readGoJson(text: string): TestReport | null {
     }
   })
   if (events.length === 0) return null
-  return readGoText(events.map(({ Output }) => Output).join('') + rest(text))
+  const packages = Map.groupBy(events, (event) => event.Package)
+  const said = [...packages.values()].flat().map(({ Output }) => Output)
+  return readGoText(said.join('') + rest(text))
 }
 
 /** Build errors may be printed outside the JSON. */
@@ -34,38 +34,48 @@ function rest(text: string): string {
 }
 
 const RESULT = /^\s*--- (PASS|FAIL|SKIP): (\S+) \([\d.]+s\)$/
+const RUNNING = /^=== (?:RUN|CONT|NAME)\s+(\S+)$/
 const PACKAGE = /^(ok|FAIL|---|\?)\s+(\S+)\s+(?:[\d.]+s|\(cached\)|\[.*\])/
 
-/** Reads `go test -v`. A package's line comes after those of its tests. */
+/**
+ * Reads `go test -v`. What a test says is printed under its `=== RUN`, and without -v under its result; a package's
+ * line comes after those of its tests. Null when passing tests are not listed.
+ */
 export function readGoText(text: string): TestReport | null {
   const tests: TestCase[] = []
   const loadErrors: { file: string | null; message: string }[] = []
-  let pending: { status: string; name: string; said: string[] }[] = []
-  let packages = 0
+  const said = new Map<string, string[]>()
+  let current = ''
+  let pending: Result[] = []
   for (const line of text.split('\n')) {
     const [, status, name] = RESULT.exec(line) ?? []
     const [, verdict, path = ''] = PACKAGE.exec(line) ?? []
-    if (status !== undefined && name !== undefined) pending.push({ status, name, said: [] })
+    current = name ?? RUNNING.exec(line)?.[1] ?? current
+    if (status !== undefined && name !== undefined) pending.push({ status, name })
     else if (verdict !== undefined) {
-      packages += 1
-      tests.push(...withoutParents(pending).map((test) => toCase(test, path)))
+      tests.push(...withoutParents(pending).map((test) => toCase(test, path, said)))
       pending = []
+      said.clear()
       if (/\[(build|setup) failed\]/.test(line)) loadErrors.push(...buildErrors(text, path))
-    } else if (/^\s+\S/.test(line)) pending.at(-1)?.said.push(line.trim())
+    } else if (/^\s+\S/.test(line)) said.set(current, [...(said.get(current) ?? []), line.trim()])
   }
-  return packages === 0 ? null : { runner: 'go test', tests, loadErrors }
+  const isListed = /^=== RUN /m.test(text) || /\[no test(?:s to run| files)\]/.test(text)
+  return isListed || loadErrors.length > 0 ? { runner: 'go test', tests, loadErrors } : null
 }
 
-type Pending = { status: string; name: string; said: string[] }
+interface Result {
+  status: string
+  name: string
+}
 
-function withoutParents(pending: readonly Pending[]): Pending[] {
+function withoutParents(pending: readonly Result[]): Result[] {
   return pending.filter(({ name }) => !pending.some((other) => other.name.startsWith(`${name}/`)))
 }
 
-function toCase({ status, name, said }: Pending, path: string): TestCase {
+function toCase({ status, name }: Result, path: string, said: Map<string, string[]>): TestCase {
   const full = joinName([path, ...name.split('/')])
   if (status === 'PASS') return passed(full)
-  return status === 'SKIP' ? skipped(full) : failed(full, said.join('\n'))
+  return status === 'SKIP' ? skipped(full) : failed(full, (said.get(name) ?? []).join('\n'))
 }
 
 /** The compiler's lines under `# package`, one error per file. */

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { TestCase, TestReport } from '../evidence.ts'
-import { failed, joinName, passed, shortenFailure, skipped } from './test-names.ts'
+import { errorIn, failed, joinName, passed, shortenFailure, skipped } from './test-names.ts'
 
 /** One line of what our reporter for node:test writes (packages/io/src/work/node-test-reporter.mjs). */
 const eventSchema = z.object({
@@ -27,24 +27,22 @@ export function readNodeEvents(text: string): TestReport | null {
       continue
     }
     if ((event.event !== 'pass' && event.event !== 'fail') || event.suite) continue
-    const isFile = event.nesting === 0 && isWholeFile(event)
-    const said = isFile ? stderrOf(events, event.name) : ''
-    if (isFile && event.event === 'fail' && !said.includes('AssertionError')) {
-      loadErrors.push({ file: event.file, message: shortenFailure(errorIn(said)) })
-    } else {
-      const name = joinName([...path.slice(0, event.nesting), event.name])
-      tests.push(testCase(event, name, said === '' ? event.message : errorIn(said)))
+    if (event.nesting > 0 || !isWholeFile(event)) {
+      tests.push(testCase(event, joinName([...path.slice(0, event.nesting), event.name])))
+    } else if (event.event === 'fail') {
+      const message = shortenFailure(errorIn(stderrOf(events, event.name)))
+      loadErrors.push({ file: event.file, message: message || event.message })
     }
   }
   return { runner: 'node:test', tests, loadErrors }
 }
 
-function testCase(event: Event, name: string, failure: string): TestCase {
+function testCase(event: Event, name: string): TestCase {
   if (event.skipped) return skipped(name, event.file)
-  return event.event === 'pass' ? passed(name, event.file) : failed(name, failure, event.file)
+  return event.event === 'pass' ? passed(name, event.file) : failed(name, event.message, event.file)
 }
 
-/** node:test reports a file without tests, or one that could not be loaded, as a test of the file's name. */
+/** See isSourceFile in test-names.ts; here the event tells the file. */
 function isWholeFile({ name, file }: Event): boolean {
   return file === name || file.endsWith(`/${name}`)
 }
@@ -54,16 +52,6 @@ function stderrOf(events: readonly Event[], file: string): string {
     .filter((event) => event.event === 'stderr' && isWholeFile({ ...event, name: file }))
     .map(({ message }) => message)
     .join('')
-}
-
-/** From an uncaught error as Node prints it, what it is and where, without the stack. */
-function errorIn(stderr: string): string {
-  const lines = stderr.split('\n')
-  const kind = lines.findIndex((line) => /^\S*(Error|Exception)\b.*:/.test(line))
-  if (kind === -1) return stderr
-  const stack = lines.findIndex((line, at) => at > kind && /^\s+at /.test(line))
-  const where = /^(file:|\/|\.|[\w-]+\/).*:\d+$/.test(lines[0] ?? '') ? [lines[0]!] : []
-  return [...lines.slice(kind, stack === -1 ? kind + 3 : stack), ...where].join('\n')
 }
 
 function parseEvent(line: string): Event[] {

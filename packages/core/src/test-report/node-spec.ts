@@ -1,5 +1,13 @@
 import type { TestCase, TestReport } from '../evidence.ts'
-import { failed, joinName, passed, skipped } from './test-names.ts'
+import {
+  errorIn,
+  failed,
+  isSourceFile,
+  joinName,
+  passed,
+  shortenFailure,
+  skipped,
+} from './test-names.ts'
 
 const LINE = /^(\s*)(✔|✖|﹣|▶) (.*?)(?: \(\d[\d.]*m?s\))?( # (?:SKIP|TODO).*)?$/
 
@@ -9,21 +17,30 @@ export function readNodeSpec(text: string): TestReport | null {
   if (Number.isNaN(counted)) return null
   const [body = ''] = text.split(/^ℹ tests \d+$/m)
   const tests: TestCase[] = []
+  const loadErrors: { file: string; message: string }[] = []
+  let said: string[] = []
   const path: string[] = []
   for (const line of body.split('\n')) {
     const [, indent = '', sign, name = '', directive] = LINE.exec(line) ?? []
-    if (sign === undefined) continue
+    if (sign === undefined) {
+      said.push(line)
+      continue
+    }
+    const above = errorIn(said.join('\n'))
+    said = []
     const depth = indent.length / 2
     const closes = path[depth] === name
     path.length = depth
     if (sign === '▶') path[depth] = name
-    else if (!closes) {
+    else if (depth === 0 && isSourceFile(name)) {
+      if (sign === '✖') loadErrors.push({ file: name, message: shortenFailure(above) })
+    } else if (!closes) {
       const full = joinName([...path, name])
       if (directive !== undefined || sign === '﹣') tests.push(skipped(full))
       else tests.push(sign === '✔' ? passed(full) : failed(full, failureOf(text, name)))
     }
   }
-  return tests.length > counted ? null : { runner: 'node:test', tests, loadErrors: [] }
+  return tests.length > counted ? null : { runner: 'node:test', tests, loadErrors }
 }
 
 /** From the list of failing tests at the end. */

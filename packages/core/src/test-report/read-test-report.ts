@@ -17,7 +17,7 @@ export const REPORT_MARK = '----- hyperguild: report of the test runner -----'
 /** What runners write into files, tried in this order. */
 const FILE_READERS: readonly ((text: string) => TestReport | null)[] = [
   readNodeEvents,
-  (text) => readJestJson(text, 'vitest or jest'),
+  (text) => readJestJson(text, 'vitest/jest'),
   (text) => readJunit(text, 'junit'),
 ]
 
@@ -31,7 +31,7 @@ const TEXT_READERS: readonly ((text: string) => TestReport | null)[] = [
   readPytestText,
   readTap,
   readNodeSpec,
-  (text) => readJestJson(text.slice(Math.max(0, text.indexOf('{'))), 'vitest or jest'),
+  (text) => readJestJson(text.slice(Math.max(0, text.indexOf('{'))), 'vitest/jest'),
   (text) => readJunit(text.slice(Math.max(0, text.indexOf('<testsuite'))), 'junit'),
 ]
 

@@ -1,5 +1,13 @@
 import type { TestCase, TestReport } from '../evidence.ts'
-import { failed, joinName, passed, skipped } from './test-names.ts'
+import {
+  errorIn,
+  failed,
+  isSourceFile,
+  joinName,
+  passed,
+  shortenFailure,
+  skipped,
+} from './test-names.ts'
 
 const RESULT = /^(\s*)(not )?ok\b(?:\s+(\d+))?(?:\s+-)?\s?(.*)$/
 const PLAN = /^(\s*)1\.\.(\d+)/
@@ -10,6 +18,7 @@ const PLAN = /^(\s*)1\.\.(\d+)/
  */
 export function readTap(text: string): TestReport | null {
   const tests: TestCase[] = []
+  const loadErrors: { file: string; message: string }[] = []
   const planned = new Map<number, number>()
   let open: { depth: number; tests: TestCase[] }[] = []
   let topLevel = 0
@@ -22,6 +31,10 @@ export function readTap(text: string): TestReport | null {
     const depth = result[1]!.length
     if (depth === 0) topLevel += 1
     const { name, test } = readResult(result, detailsAfter(lines, at))
+    if (depth === 0 && isSourceFile(name)) {
+      if (test.status === 'failed') loadErrors.push({ file: name, message: errorAbove(lines, at) })
+      continue
+    }
     const children = open.filter((group) => group.depth > depth).flatMap((group) => group.tests)
     open = open.filter((group) => group.depth <= depth)
     for (const child of children) child.name = joinName([name, child.name])
@@ -32,7 +45,7 @@ export function readTap(text: string): TestReport | null {
     else group.tests.push(...children, ...own)
   }
   const plan = planned.get(0)
-  return plan === undefined || plan > topLevel ? null : { runner: 'tap', tests, loadErrors: [] }
+  return plan === undefined || plan > topLevel ? null : { runner: 'tap', tests, loadErrors }
 }
 
 function readResult(result: RegExpExecArray, details: string): { name: string; test: TestCase } {
@@ -54,6 +67,14 @@ function detailsAfter(lines: readonly string[], at: number): string {
   const comments = lines.slice(at + 1, at + 6)
   const end = comments.findIndex((line) => !/^\s+\S|^\s*#/.test(line))
   return comments.slice(0, end === -1 ? undefined : end).join('\n')
+}
+
+/** What a file said before its result: comments, the last of which names it. */
+function errorAbove(lines: readonly string[], at: number): string {
+  const above = lines.slice(0, at)
+  const start = above.findLastIndex((line) => !line.startsWith('#'))
+  const said = above.slice(start + 1).map((line) => line.replace(/^# ?/, ''))
+  return shortenFailure(errorIn(said.join('\n')))
 }
 
 function isSuite(lines: readonly string[], at: number): boolean {

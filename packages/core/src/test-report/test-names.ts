@@ -28,3 +28,22 @@ export function skipped(name: string, file: string | null = null): TestCase {
 export function failed(name: string, failure: string, file: string | null = null): TestCase {
   return { name, file, status: 'failed', failure: shortenFailure(failure) || 'failed' }
 }
+
+/**
+ * node:test reports a file as a test of the file's name when the file could not be loaded, has no tests, or ended the
+ * process before they could run. Passing says nothing then.
+ */
+export function isSourceFile(name: string): boolean {
+  return /^\S+\.[cm]?[jt]sx?$/.test(name)
+}
+
+/** From an uncaught error as Node prints it, what it is and where, without the stack. */
+export function errorIn(stderr: string): string {
+  const lines = stderr.split('\n')
+  const kind = lines.findIndex((line) => /^\S*(Error|Exception)\b.*:/.test(line))
+  if (kind === -1) return stderr
+  const stack = lines.findIndex((line, at) => at > kind && /^\s+at /.test(line))
+  const where = lines.find((line) => /^(?:file:|[./]|[\w-]+\/).*:\d+$/.test(line))
+  const said = lines.slice(kind, stack === -1 ? kind + 3 : stack)
+  return [...said, ...(where === undefined ? [] : [where])].join('\n')
+}

@@ -1,6 +1,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { Patch } from '@hyperguild/core/evidence.ts'
+import { greenProblems, redProblems, refactorProblems } from '@hyperguild/core/test-proof.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runTests, type TestRequest } from './run-tests.ts'
 
@@ -79,22 +81,78 @@ describe('node --test', () => {
     expect(report!.loadErrors).toEqual([
       { file: 'test/export.test.mjs', message: expect.stringContaining("export named 'subtract'") },
       { file: 'test/missing.test.mjs', message: expect.stringContaining('Cannot find module') },
+      { file: 'test/script.test.mjs', message: expect.stringContaining('1 !== 2') },
       { file: 'test/syntax.test.mjs', message: expect.stringContaining("Unexpected token ';'") },
     ])
-    const script = report!.tests.find(({ name }) => name === 'test/script.test.mjs')
-    expect(script).toMatchObject({ status: 'failed', failure: expect.stringContaining('1 !== 2') })
   })
 
   it('shows the tests that process.exit(0) hides, although the exit code is 0', async () => {
     await write({ ...NODE_PROJECT, 'sum.mjs': 'process.exit(0); export const add = () => 0' })
     const result = await run('node --test')
     expect(result.exitCode).toBe(0)
-    expect(result.report!.tests.map(({ name }) => name)).toEqual(['test/sum.test.mjs'])
+    expect(result.report).toEqual({ runner: 'node:test', tests: [], loadErrors: [] })
   })
 
   it('has no tests to show when no file matches, although the exit code is 0', async () => {
     const result = await run(`node --test 'nothing/**/*.test.mjs'`)
     expect(result).toMatchObject({ exitCode: 0, report: { tests: [], loadErrors: [] } })
+  })
+})
+
+describe('what two runs of a real project prove', () => {
+  const patch = (path: string): Patch => ({
+    baseCommit: '',
+    diff: '',
+    files: [
+      {
+        path,
+        status: 'modified',
+        addedLines: 1,
+        removedLines: 1,
+        baseBlob: null,
+        newBlob: null,
+        baseMode: null,
+        newMode: null,
+      },
+    ],
+  })
+  const testPath = 'test/sum.test.mjs'
+  const adds = `test('adds', () => assert.equal(add(1, 1), 2))`
+  const head = `import { test } from 'node:test'\nimport assert from 'node:assert'\n`
+
+  it('red, green and refactor are proved, and process.exit(0) is not', async () => {
+    await write({
+      ...NODE_PROJECT,
+      [testPath]: `${head}import { add } from '../sum.mjs'\n${adds}`,
+    })
+    const start = await run('npm test')
+    await write({
+      [testPath]: `${head}import { add, subtract } from '../sum.mjs'\n${adds}
+        test('subtracts', () => assert.equal(subtract(3, 1), 2))`,
+    })
+    const red = await run('npm test')
+    expect(redProblems({ before: start, after: red, patch: patch(testPath) })).toEqual([])
+
+    await write({ 'sum.mjs': 'export const add = 1, subtract = 1; process.exit(0)' })
+    const cheat = await run('npm test')
+    expect(cheat.exitCode).toBe(0)
+    expect(greenProblems({ before: red, after: cheat, patch: patch('sum.mjs'), testPath })).toEqual(
+      [`${testPath} could not be loaded before, and no test of it is seen passing now.`],
+    )
+
+    const sum = 'export const add = (a, b) => a + b\nexport const subtract = (a, b) => a - b'
+    await write({ 'sum.mjs': sum })
+    const green = await run('npm test')
+    expect(greenProblems({ before: red, after: green, patch: patch('sum.mjs'), testPath })).toEqual(
+      [],
+    )
+
+    await write({ 'sum.mjs': sum.replaceAll('a', 'first') })
+    const broken = await run('npm test')
+    expect(refactorProblems({ before: green, after: green, patch: patch('sum.mjs') })).toEqual([])
+    expect(refactorProblems({ before: green, after: broken, patch: patch('sum.mjs') })).not.toEqual(
+      [],
+    )
   })
 })
 

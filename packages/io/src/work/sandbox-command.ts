@@ -7,6 +7,7 @@ export function baseEnvironment(home: string): Record<string, string> {
     TERM: 'dumb',
     NO_COLOR: '1',
     CI: '1',
+    PYTHONDONTWRITEBYTECODE: '1',
     npm_config_update_notifier: 'false',
   }
 }
