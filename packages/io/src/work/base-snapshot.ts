@@ -15,8 +15,8 @@ export interface Base {
   leftOut: readonly string[]
 }
 
-/** Fills the index of a new git directory with what a source holds. */
-export type FillIndex = (gitDir: string, signal: AbortSignal) => Promise<void>
+/** Fills the index of a new git directory with what a source holds, and tells what it left out. */
+export type FillIndex = (gitDir: string, signal: AbortSignal) => Promise<string[]>
 
 /**
  * The job's base, made by the first attempt on this machine and found by the later ones.
@@ -32,8 +32,8 @@ export async function freezeBase(
   const draft = `${path}.${randomUUID()}`
   try {
     await createGitDir(draft)
-    await fillIndex(draft, signal)
-    await writeBase(draft, signal)
+    const leftOut = await fillIndex(draft, signal)
+    await writeBase(draft, leftOut, signal)
     // Fails when another worker was faster: then theirs counts.
     await rename(draft, path).catch(() => {})
   } finally {
@@ -44,8 +44,8 @@ export async function freezeBase(
   return made
 }
 
-async function writeBase(gitDir: string, signal: AbortSignal): Promise<void> {
-  const leftOut = await dropUnsafeEntries(gitDir, signal)
+async function writeBase(gitDir: string, unread: string[], signal: AbortSignal): Promise<void> {
+  const leftOut = [...unread, ...(await dropUnsafeEntries(gitDir, signal))]
   const tree = (await runGit(['write-tree'], { gitDir }, signal)).toString().trim()
   const committed = await runGit(['commit-tree', tree, '-m', 'base'], { gitDir }, signal)
   const facts: Omit<Base, 'gitDir'> = { commit: committed.toString().trim(), tree, leftOut }

@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer'
+import { join } from 'node:path'
 import type { Patch, PatchFile } from '@hyperguild/core/evidence.ts'
 import { ModelFailure } from '@hyperguild/core/failure.ts'
 import { GitError, runGit } from './git.ts'
+import { ALL_BINARY, createGitDir, lendObjects } from './git-dir.ts'
 import type { Workspace } from './workspace.ts'
 
 const MAX_DIFF_BYTES = 10 * 1024 * 1024
@@ -16,29 +18,34 @@ export async function capturePatch(
   workspace: Pick<Workspace, 'gitDir' | 'tree' | 'baseCommit' | 'baseTree'>,
   signal: AbortSignal,
 ): Promise<Patch> {
-  const { gitDir, tree, baseTree } = workspace
+  const { gitDir, tree, baseTree, baseCommit } = workspace
   await runGit(['add', '--all'], { gitDir, workTree: tree }, signal).catch(refuseUnreadable)
-  const diff = (args: readonly string[], config: readonly string[] = []) => {
-    const shape = ['--cached', '--no-renames', '--no-ext-diff', '--no-textconv', '--no-color']
-    const run = { gitDir, config, maxOutputBytes: MAX_DIFF_BYTES }
-    return runGit(['diff', ...shape, ...args], run, signal).catch(refuseTooLarge)
-  }
-  const [raw, counts] = await Promise.all([
-    diff(['--raw', '--abbrev=40', '-z', baseTree]),
-    diff(['--numstat', '-z', baseTree]),
+  const newTree = (await runGit(['write-tree'], { gitDir }, signal)).toString().trim()
+  const diff = (args: readonly string[], from = gitDir) => diffTrees(from, args, signal)
+  const trees = [baseTree, newTree, '--']
+  const [raw, counts, whole] = await Promise.all([
+    diff(['--raw', '--abbrev=40', '-z', ...trees]),
+    diff(['--numstat', '-z', ...trees]),
+    diff(['--binary', ...trees]),
   ])
   const files = patchFiles(raw.toString(), counts.toString())
-  const asText = ['--binary', '--full-index', baseTree, '--']
-  const whole = await diff(asText)
-  if (isUtf8(whole)) return { baseCommit: workspace.baseCommit, diff: whole.toString(), files }
+  if (isUtf8(whole)) return { baseCommit, diff: whole.toString(), files }
+  const asBinary = join(gitDir, 'as-binary')
+  await createGitDir(asBinary, ALL_BINARY)
+  await lendObjects(asBinary, join(gitDir, 'objects'))
   const parts: string[] = []
   for (const { path } of files) {
-    const part = await diff([...asText, path])
-    // A threshold of 0 makes git treat every file as binary.
-    const safe = isUtf8(part) ? part : await diff([...asText, path], ['core.bigFileThreshold=0'])
-    parts.push(safe.toString())
+    const only = ['--binary', ...trees, `:(literal)${path}`]
+    const text = await diff(only)
+    parts.push((isUtf8(text) ? text : await diff(only, asBinary)).toString())
   }
-  return { baseCommit: workspace.baseCommit, diff: parts.join(''), files }
+  return { baseCommit, diff: parts.join(''), files }
+}
+
+function diffTrees(gitDir: string, args: readonly string[], signal: AbortSignal): Promise<Buffer> {
+  const shape = ['--full-index', '--no-renames', '--no-ext-diff', '--no-textconv']
+  const run = { gitDir, maxOutputBytes: MAX_DIFF_BYTES }
+  return runGit(['diff', ...shape, '--no-color', ...args], run, signal).catch(refuseTooLarge)
 }
 
 /** Reads `--raw -z` and `--numstat -z`, which list the same files in the same order. */

@@ -5,8 +5,11 @@ import { join } from 'node:path'
 // program to run. This file wins over it: a workspace holds exactly the bytes of the project.
 const NO_CONVERSION = '* -text !eol -ident -filter !working-tree-encoding !diff !merge\n'
 
+/** Every difference as bytes: for text that is not UTF-8, which a string could not hold. */
+export const ALL_BINARY = '* -diff\n'
+
 /** Makes an empty bare git directory; writing its few files is several times faster than `git init`. */
-export async function createGitDir(path: string): Promise<void> {
+export async function createGitDir(path: string, attributes = NO_CONVERSION): Promise<void> {
   await Promise.all(
     ['objects/info', 'objects/pack', 'refs/heads', 'info'].map((directory) =>
       mkdir(join(path, directory), { recursive: true }),
@@ -15,7 +18,7 @@ export async function createGitDir(path: string): Promise<void> {
   await Promise.all([
     writeFile(join(path, 'HEAD'), 'ref: refs/heads/base\n'),
     writeFile(join(path, 'config'), '[core]\n\trepositoryformatversion = 0\n'),
-    writeFile(join(path, 'info/attributes'), NO_CONVERSION),
+    writeFile(join(path, 'info/attributes'), attributes),
   ])
 }
 

@@ -74,7 +74,6 @@ const ENVIRONMENT = {
   GIT_OPTIONAL_LOCKS: '0',
   GIT_NO_REPLACE_OBJECTS: '1',
   GIT_NO_LAZY_FETCH: '1',
-  GIT_LITERAL_PATHSPECS: '1',
   // Fixed, so that the same content gives the same commit on every machine.
   GIT_AUTHOR_NAME: 'hyperguild',
   GIT_AUTHOR_EMAIL: 'hyperguild@localhost',

@@ -47,23 +47,26 @@ export async function findProjectGit(
   return { ...found, objects: format === 'sha1' && objects ? objects : null }
 }
 
-/**
- * Tracked and untracked-but-not-ignored paths, relative to the project, as NUL-terminated bytes for
- * `git update-index --stdin`. Deleted files are listed too.
- */
+/** Paths relative to the project; latin1 strings, which keep every byte of names that are not UTF-8. */
+export interface ProjectFiles {
+  /** Tracked, and untracked but not ignored; also some that are gone, or directories where a file was tracked. */
+  paths: string[]
+  /** Repositories of their own inside of the project. */
+  nested: string[]
+}
+
 export async function listProjectFiles(
   root: string,
   { gitDir, workTree }: ProjectGit,
   signal: AbortSignal,
-): Promise<Buffer> {
+): Promise<ProjectFiles> {
   const args = ['ls-files', '-z', '--cached', '--others', ...EXCLUDES]
   const listed = await runGit(args, { gitDir, workTree, cwd: root }, signal)
-  // latin1 keeps every byte of names that are not UTF-8. A directory is a nested repository: not part of this one.
-  const paths = listed.toString('latin1').split('\0')
-  return Buffer.from(
-    paths.flatMap((path) => (path === '' || path.endsWith('/') ? [] : [path, '\0'])).join(''),
-    'latin1',
-  )
+  const paths = listed.toString('latin1').split('\0').slice(0, -1)
+  return {
+    paths: paths.filter((path) => !path.endsWith('/')),
+    nested: paths.filter((path) => path.endsWith('/')),
+  }
 }
 
 /** The ignored directories of installed packages, real directories only: a link could lead anywhere. */

@@ -9,7 +9,7 @@ import { createGitDir, lendObjects } from './git-dir.ts'
 export interface MirrorOptions {
   url: string
   ref: string
-  /** Host names, with the port when it is not the usual one. */
+  /** Host names, with the port when it is not the usual one; `http://name` where a host has no TLS. */
   allowedHosts: readonly string[]
   /** Where mirrors are kept between jobs. */
   mirrorsDir: string
@@ -42,6 +42,7 @@ export function fillFromRepo(options: MirrorOptions): FillIndex {
     await lendObjects(gitDir, join(mirror, 'objects'))
     const found = await runGit(['rev-parse', `${held}^{tree}`], { gitDir: mirror }, signal)
     await runGit(['read-tree', found.toString().trim()], { gitDir }, signal)
+    return []
   }
 }
 
@@ -61,14 +62,15 @@ export function repoProblem({
     return 'repositories are not allowed as a source: set HYPERGUILD_REPO_HOSTS to the hosts that may be fetched from'
   }
   const parsed = URL.parse(url)
-  if (parsed === null || !['https:', 'ssh:'].includes(parsed.protocol)) {
+  if (parsed === null || !['https:', 'ssh:', 'http:'].includes(parsed.protocol)) {
     return `the repository ${JSON.stringify(url)} must be an https:// or ssh:// address`
   }
-  if (parsed.password !== '' || (parsed.protocol === 'https:' && parsed.username !== '')) {
+  if (parsed.password !== '' || (parsed.protocol !== 'ssh:' && parsed.username !== '')) {
     return 'the repository address must not hold credentials'
   }
-  if (!allowedHosts.includes(parsed.host)) {
-    return `${parsed.host} is not an allowed host (${allowedHosts.join(', ')})`
+  const host = parsed.protocol === 'http:' ? `http://${parsed.host}` : parsed.host
+  if (!allowedHosts.includes(host)) {
+    return `${host} is not an allowed host (${allowedHosts.join(', ')})`
   }
   const isRef =
     /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/.test(ref) && !/\.\.|\/\/|\/\.|\.lock$|\/$/.test(ref)

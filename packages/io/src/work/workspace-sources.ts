@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { lstat, mkdir, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, posix } from 'node:path'
 import { RequestError } from '@hyperguild/core/errors.ts'
 import type { FillIndex } from './base-snapshot.ts'
 import { GitError, runGit } from './git.ts'
@@ -28,10 +28,14 @@ const BUNDLE_BYTES = 5 * 1024 * 1024
 export function fillFromDirectory(root: string): FillIndex {
   return async (gitDir, signal) => {
     const project = await findProjectGit(root, gitDir, signal)
-    const paths = await listProjectFiles(root, project, signal)
-    // The project lent its objects: what it has committed need not be written again, only hashed.
+    const { paths, nested } = await listProjectFiles(root, project, signal)
+    // The project lends its objects: what it has committed need not be written again, only hashed.
     if (project.objects) await lendObjects(gitDir, project.objects)
-    await addFiles({ gitDir, workTree: root, paths }, signal)
+    const skipped = await addFiles({ gitDir, workTree: root, paths }, signal)
+    return [...nested, ...skipped].map(
+      (path) =>
+        `${Buffer.from(path, 'latin1')} (a repository of its own, or a directory where a file was tracked)`,
+    )
   }
 }
 
@@ -46,8 +50,8 @@ export function fillFromBundle(files: readonly BundleFile[]): FillIndex {
         await mkdir(dirname(join(workTree, path)), { recursive: true })
         await writeFile(join(workTree, path), content, { flag: 'wx' })
       }
-      const paths = Buffer.from(files.map(({ path }) => `${path}\0`).join(''))
-      await addFiles({ gitDir, workTree, paths }, signal)
+      const paths = files.map(({ path }) => Buffer.from(posix.normalize(path)).toString('latin1'))
+      return await addFiles({ gitDir, workTree, paths }, signal)
     } catch (error) {
       if (!isNodeError(error)) throw error
       throw new RequestError('invalid_argument', `the bundle's paths collide (${error.code})`)
@@ -77,24 +81,44 @@ export function bundleProblem(files: readonly BundleFile[]): string | null {
   return null
 }
 
-async function addFiles(
-  { gitDir, workTree, paths }: { gitDir: string; workTree: string; paths: Buffer },
-  signal: AbortSignal,
-): Promise<void> {
-  const run = {
-    gitDir,
-    workTree,
-    input: paths,
+interface Addition {
+  gitDir: string
+  workTree: string
+  paths: readonly string[]
+}
+
+/** Adds files as they are on disk; one that is gone is left out. Returns directories listed as files, left out too. */
+async function addFiles({ gitDir, workTree, paths }: Addition, signal: AbortSignal) {
+  const update = (added: readonly string[]) => {
+    const input = Buffer.from(added.map((path) => `${path}\0`).join(''), 'latin1')
     // One pack, uncompressed, instead of a file per object: half the time for many files.
-    config: ['core.bigFileThreshold=0', 'core.compression=0'],
+    const config = ['core.bigFileThreshold=0', 'core.compression=0']
+    const args = ['update-index', '--add', '--remove', '-z', '--stdin']
+    return runGit(args, { gitDir, workTree, input, config }, signal)
   }
+  const skipped: string[] = []
   try {
-    await runGit(['update-index', '--add', '--remove', '-z', '--stdin'], run, signal)
+    // Rare, so it is not looked for before git complains.
+    await update(paths).catch(async (error) => {
+      if (!(error instanceof GitError && error.stderr.includes('is a directory'))) throw error
+      skipped.push(...(await directoriesAmong(workTree, paths)))
+      await update(paths.filter((path) => !skipped.includes(path)))
+    })
   } catch (error) {
     if (!(error instanceof GitError) || error.exitCode === null) throw error
     const why = error.stderr.split('\n').find((line) => line.startsWith('error')) ?? error.message
     throw new RequestError('invalid_argument', `the project's files cannot be read: ${why}`)
   }
+  return skipped
+}
+
+async function directoriesAmong(workTree: string, paths: readonly string[]): Promise<string[]> {
+  const found: string[] = []
+  for (const path of paths) {
+    const real = Buffer.from(join(Buffer.from(workTree).toString('latin1'), path), 'latin1')
+    if ((await lstat(real).catch(() => null))?.isDirectory()) found.push(path)
+  }
+  return found
 }
 
 function isNodeError(error: unknown): error is NodeJS.ErrnoException {
