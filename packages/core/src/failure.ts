@@ -17,6 +17,7 @@ export const FAILURES = [
   'timeout_total',
   'network',
   'model_missing',
+  'tools_unsupported',
   'server_error',
   'unserved',
   'worker_died',

@@ -22,6 +22,8 @@ const ADVICE: Partial<Record<Failure, (to: Callee, status: string) => string>> =
     `the prompt is too long for ${to.model} at ${to.where}; send less, or use a model with a larger context`,
   model_missing: (to) =>
     `${to.where} does not serve ${to.model}; compare models.yaml with what the server lists, and check ${to.urlVariable}`,
+  tools_unsupported: (to) =>
+    `${to.where} cannot offer tools to ${to.model}; write tools: text under models.${to.model} in models.yaml`,
   timeout_total: (to) => `${to.where} gave up waiting for ${to.model}; look at that server's log`,
   network: (to) =>
     `${to.where} cannot be reached for ${to.model}, or hung up; check that it runs and check ${to.urlVariable}`,

@@ -74,6 +74,30 @@ export const FAILURE_TABLE: readonly FailureRow[] = [
       '413 {"type":"error","error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}',
   },
   {
+    failure: 'tools_unsupported',
+    sign: /^400 .*does not support tools/i,
+    proof:
+      '400 {"error":{"message":"registry.ollama.ai/library/phi4:latest does not support tools","type":"api_error","param":null,"code":null}}',
+  },
+  {
+    failure: 'tools_unsupported',
+    sign: /tools param requires --jinja/i,
+    proof:
+      '500 {"error":{"code":500,"message":"tools param requires --jinja flag","type":"server_error"}}',
+  },
+  {
+    failure: 'tools_unsupported',
+    sign: /requires --enable-auto-tool-choice/i,
+    proof:
+      '400 {"error":{"message":"\\"auto\\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set","type":"BadRequestError","param":null,"code":400}}',
+  },
+  {
+    failure: 'tools_unsupported',
+    sign: /does not support parameters: \[[^\]]*'tools'/i,
+    proof:
+      '400 {"error":{"message":"litellm.UnsupportedParamsError: ollama does not support parameters: [\'tools\'], for model=phi4.","type":"None","param":null,"code":"400"}}',
+  },
+  {
     failure: 'model_missing',
     sign: /invalid model name passed|could not find suitable inference handler|could not find real modelID/i,
     proof:
