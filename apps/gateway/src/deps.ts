@@ -1,5 +1,6 @@
 import type { ModelsConfig } from '@hyperguild/core/models-config.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
+import type { Brain } from '@hyperguild/io/brain/brain.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
 import type { Inbox } from '@hyperguild/io/queue/inbox.ts'
 import type { JobQueue } from '@hyperguild/io/queue/job-queue.ts'
@@ -14,6 +15,10 @@ export interface GatewayDeps {
   skills: ReadonlyMap<string, Skill>
   models: ModelsConfig
   sessionsDir: string
+  /** Null where another process owns the folder of notes. */
+  brain: Brain | null
+  /** Whether jobs are given the notes that fit them. */
+  offersNotes: boolean
   jobSeconds: number
   unservedMs: number
   now(): number

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import { ConfigError, RequestError } from '@hyperguild/core/errors.ts'
+import type { NoteDraft } from '@hyperguild/core/note.ts'
+import { type Brain, openBrain } from '@hyperguild/io/brain/brain.ts'
 import type { Environment } from '@hyperguild/io/config/environment.ts'
 import type { Config } from '@hyperguild/io/config/load-config.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
@@ -54,6 +57,8 @@ export async function startGateway(options: GatewayOptions): Promise<Service> {
     skills: config.skills,
     models: config.models,
     sessionsDir: environment.sessionsDir,
+    brain: openBrainIfFree(environment.brainDir, log),
+    offersNotes: environment.brainOffer,
     jobSeconds: environment.jobSeconds,
     unservedMs: environment.unservedMs,
     now: Date.now,
@@ -83,6 +88,7 @@ export async function startGateway(options: GatewayOptions): Promise<Service> {
     async close() {
       server.stopAccepting()
       await background.close()
+      await deps.brain?.close()
       await inbox.close()
       server.close()
       await queue.close()
@@ -91,9 +97,32 @@ export async function startGateway(options: GatewayOptions): Promise<Service> {
   }
 }
 
+/** The brain, unless another process owns it: then this gateway does everything else. */
+function openBrainIfFree(dir: string, log: Logger): Brain | null {
+  try {
+    return openBrain({
+      dir,
+      now: Date.now,
+      onSkipped: (note) => log.warn(note, 'note_skipped'),
+    })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    log.warn({ problem: error.message }, 'brain_not_owned')
+    return null
+  }
+}
+
+/** A note that the brain refuses is told and dropped: it would be refused for ever, and what follows it must go on. */
+function refusalTo(onError: (error: unknown) => void): (error: unknown) => void {
+  return (error) => {
+    if (!(error instanceof RequestError)) throw error
+    onError(error)
+  }
+}
+
 /** What no call waits for: looking after open jobs, and writing the session log. */
 function startBackground(
-  { store, queue, sessionsDir, unservedMs, now }: GatewayDeps,
+  { store, queue, sessionsDir, unservedMs, now, brain }: GatewayDeps,
   wires: {
     redis: Redis
     blocking: Redis
@@ -105,7 +134,16 @@ function startBackground(
   const { redis, keys, onError } = wires
   const served = (model: string) => isServed(redis, keys, model, now())
   const sweeper = startSweeper({ store, queue, now, isServed: served, unservedMs, onError })
-  const recorder = startRecorder({ ...wires, sessionsDir, recorderId: wires.gatewayId })
+  const keepNotes = async (notes: readonly NoteDraft[]) => {
+    if (!brain) throw new Error('another process owns the brain')
+    for (const note of notes) await brain.write(note).catch(refusalTo(onError))
+  }
+  const recorder = startRecorder({
+    ...wires,
+    sessionsDir,
+    keepNotes,
+    recorderId: wires.gatewayId,
+  })
   return {
     async close() {
       await sweeper.close()

@@ -1,8 +1,13 @@
+import { randomUUID } from 'node:crypto'
+import { RequestError } from '@hyperguild/core/errors.ts'
 import { POOLS, poolOf } from '@hyperguild/core/model.ts'
 import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
+import type { Brain } from '@hyperguild/io/brain/brain.ts'
 import type { GatewayDeps } from './deps.ts'
 import { sessionEntries } from './submit-job.ts'
+
+const NOTES_AT_ONCE = 10
 
 type Answer = Readonly<Record<string, unknown>>
 type Lookup = (deps: GatewayDeps, input: Readonly<Record<string, unknown>>) => Promise<Answer>
@@ -13,6 +18,25 @@ const LOOKUPS: Readonly<Record<string, Lookup>> = {
     const sessionId = String(input.session_id)
     const entries = await sessionEntries(deps, sessionId)
     return { session_id: sessionId, entries, message: `${entries.length} entries` }
+  },
+
+  brain_query: async (deps, input) => {
+    const notes = await ownBrain(deps).query(
+      String(input.query),
+      Number(input.limit ?? NOTES_AT_ONCE),
+    )
+    return { notes, message: `${notes.length} notes` }
+  },
+
+  brain_write: async (deps, input) => {
+    const written = await ownBrain(deps).write({
+      title: String(input.title),
+      content: String(input.content),
+      tags: Array.isArray(input.tags) ? input.tags.map(String) : [],
+      source: `brain_write:${randomUUID()}`,
+    })
+    const verb = written.merged ? 'joined a note that says the same' : 'is a new note'
+    return { ...written, message: `${written.path} ${verb}` }
   },
 
   tier: async (deps) => {
@@ -39,6 +63,11 @@ const LOOKUPS: Readonly<Record<string, Lookup>> = {
       down.length === 0 ? 'all tiers can be reached' : `not reachable: ${down.join(', ')}`
     return { tiers, message }
   },
+}
+
+function ownBrain({ brain }: GatewayDeps): Brain {
+  if (brain) return brain
+  throw new RequestError('busy', 'the brain is kept by another gateway of this fleet; ask that one')
 }
 
 /** @throws when a skill file of kind `lookup` has no lookup behind it; the gateway checks that at start */

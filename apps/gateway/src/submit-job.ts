@@ -5,6 +5,7 @@ import { historyText } from '@hyperguild/core/history.ts'
 import { JOB_VERSION, type Job, type JobEvent } from '@hyperguild/core/job.ts'
 import { validate, zodFrom } from '@hyperguild/core/json-schema.ts'
 import { chainFor } from '@hyperguild/core/models-config.ts'
+import { notesAsMaterial } from '@hyperguild/core/note.ts'
 import type { SessionEntry } from '@hyperguild/core/result.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
 import { mergeEntries, readSessionFile } from '@hyperguild/io/log/session-log.ts'
@@ -13,6 +14,12 @@ import type { GatewayDeps } from './deps.ts'
 
 /** The sweeper's first look at a new job: soon, because the gateway may die before it queues the first step. */
 const FIRST_LOOK_MS = 5_000
+
+/** The inputs that say what a task is about. */
+const TASK_TEXTS = ['spec', 'error', 'requirements', 'context']
+const NOTES_OFFERED = 3
+/** A note that shares fewer words with the task is there by chance. */
+const MATCHED_WORDS = 3
 
 export interface Call {
   skill: string
@@ -68,6 +75,7 @@ async function jobFrom(deps: GatewayDeps, skill: Skill, { input, principal }: Ca
   const id = randomUUID()
   const sessionId = typeof input.session_id === 'string' ? input.session_id : undefined
   const entries = sessionId === undefined ? [] : await sessionEntries(deps, sessionId)
+  const readsLog = skill.material.includes('session_log')
   const nowMs = deps.now()
   return {
     version: JOB_VERSION,
@@ -84,11 +92,28 @@ async function jobFrom(deps: GatewayDeps, skill: Skill, { input, principal }: Ca
     apply: input.apply !== false && typeof input.project_root === 'string' && !isRemote(input),
     principal,
     sessionId: sessionId ?? id,
-    history: historyText(entries, skill.phase),
-    material: skill.material.includes('session_log') ? JSON.stringify(entries, null, 1) : '',
+    history: readsLog ? '' : historyText(entries, skill.phase),
+    material: readsLog ? logText(sessionId, entries) : await notesFor(deps, input),
     submittedAtMs: nowMs,
     deadlineAtMs: nowMs + deps.jobSeconds * 1000,
   }
+}
+
+/** The session's log as material to read. @throws {RequestError} when there is nothing to read */
+function logText(sessionId: string | undefined, entries: readonly SessionEntry[]): string {
+  if (entries.length > 0) return JSON.stringify(entries, null, 1)
+  throw new RequestError('not_found', `session_id: there is no entry of session "${sessionId}" yet`)
+}
+
+/** Notes of the brain that fit the task, as material; empty when none does. */
+async function notesFor(
+  { brain, offersNotes }: GatewayDeps,
+  input: Call['input'],
+): Promise<string> {
+  if (!brain || !offersNotes) return ''
+  const words = TASK_TEXTS.map((name) => input[name]).filter((text) => typeof text === 'string')
+  const hits = await brain.query(words.join('\n'), NOTES_OFFERED)
+  return notesAsMaterial(hits.filter((hit) => hit.matchedWords >= MATCHED_WORDS))
 }
 
 /** A project that is not a directory of ours: there is no tree to change. */

@@ -2,6 +2,7 @@ import type { Attempt } from './attempt.ts'
 import { attemptsOf, type Decision, decide } from './decide.ts'
 import type { Job, JobEvent } from './job.ts'
 import { queueOf } from './model.ts'
+import type { NoteDraft } from './note.ts'
 import { entryOf, type JobResult, resultOf, type SessionEntry } from './result.ts'
 import type { Step } from './step.ts'
 
@@ -32,7 +33,7 @@ export interface Advance {
   attempt: Attempt | null
   decision: Decision
   next: StepRef | null
-  end: { result: JobResult; entry: SessionEntry } | null
+  end: { result: JobResult; entry: SessionEntry; notes: NoteDraft[] } | null
   events: JobEvent[]
 }
 
@@ -84,7 +85,7 @@ function endOf(
   nowMs: number,
 ) {
   const result = resultOf(job, steps, end, nowMs)
-  return { result, entry: entryOf(job, result, nowMs) }
+  return { result, entry: entryOf(job, result, nowMs), notes: notesOf(job, result) }
 }
 
 function stepAfter(job: Job, steps: readonly Step[], decision: Decision): StepRef | null {
@@ -111,4 +112,11 @@ function judged(attempt: Attempt, of: number): JobEvent {
     verdict: attempt.verdict,
     feedback: attempt.feedback,
   }
+}
+
+/** The notes an accepted job has for the brain; each has an identity of its own, so that writing it twice is harmless. */
+function notesOf(job: Job, { status, output }: JobResult): NoteDraft[] {
+  if (job.delivers !== 'notes' || status !== 'pass' || !Array.isArray(output?.notes)) return []
+  const notes = output.notes as Omit<NoteDraft, 'source'>[]
+  return notes.map((note, index) => ({ ...note, source: `${job.id}#${index + 1}` }))
 }

@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { NoteDraft } from '@hyperguild/core/note.ts'
 import type { SessionEntry } from '@hyperguild/core/result.ts'
 import type { Redis } from 'ioredis'
 import type { Keys } from '../queue/keys.ts'
@@ -22,6 +23,8 @@ export interface RecorderOptions {
   /** Names this process among those that could write. */
   recorderId: string
   onError(error: unknown): void
+  /** Keeps the notes that a job has for the brain; may be called again with notes it has kept. */
+  keepNotes(notes: readonly NoteDraft[]): Promise<void>
   /** Called with each entry once it is safely on disk. */
   onWritten?(entry: SessionEntry): void
 }
@@ -96,12 +99,13 @@ async function recordBatch(options: RecorderOptions, signal: AbortSignal): Promi
 
 async function write(
   options: RecorderOptions,
-  entries: readonly { id: string; entry: SessionEntry }[],
+  entries: readonly Delivery[],
   mayBeWritten: boolean,
 ): Promise<void> {
-  for (const { id, entry } of entries) {
+  for (const { id, entry, notes } of entries) {
     const file = sessionFile(options.sessionsDir, entry.session_id)
     if (!(mayBeWritten && (await holdsEntry(file, entry.job_id)))) await appendLine(file, entry)
+    if (notes.length > 0) await options.keepNotes(notes)
     await options.redis
       .multi()
       .xack(options.keys.entries, GROUP, id)
@@ -147,11 +151,19 @@ async function releaseLease({ redis, keys, recorderId }: RecorderOptions): Promi
   if ((await redis.get(key)) === recorderId) await redis.del(key)
 }
 
-function entriesIn(reply: unknown): { id: string; entry: SessionEntry }[] {
+interface Delivery {
+  id: string
+  entry: SessionEntry
+  notes: NoteDraft[]
+}
+
+function entriesIn(reply: unknown): Delivery[] {
   const streams = (reply ?? []) as [string, [string, string[] | null][]][]
-  return (streams[0]?.[1] ?? []).flatMap(([id, fields]) =>
-    fields === null ? [] : [{ id, entry: JSON.parse(fields[1]!) as SessionEntry }],
-  )
+  return (streams[0]?.[1] ?? []).flatMap(([id, fields]) => {
+    if (fields === null) return []
+    const [, entry, , notes] = fields
+    return [{ id, entry: JSON.parse(entry!), notes: JSON.parse(notes ?? '[]') }]
+  })
 }
 
 function ignoreBusyGroup(error: Error): void {

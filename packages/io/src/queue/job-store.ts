@@ -83,6 +83,7 @@ export function createJobStore(redis: Redis, keys: Keys, retentionMs: number): J
         retentionMs,
         inboxPrefix,
         SESSION_TTL_MS,
+        JSON.stringify(advance.end?.notes ?? []),
         ...advance.events.map((event) => JSON.stringify(event)),
       )
       return reply as CommitReply

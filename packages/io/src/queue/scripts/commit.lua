@@ -3,7 +3,7 @@
 -- ARGV 1 jobId  2 step number  3 lease token ('' = the step must have no lease, '*' = whatever the lease says)
 --      4 step JSON or ''  5 attempt JSON or ''  6 result JSON or ''  7 entry JSON or ''  8 next look of the sweeper (ms)
 --      9 retention of a finished job (ms)  10 inbox key prefix  11 retention of a session's recent entries (ms)
---      12... event JSONs for whoever waits
+--      12 JSON of the notes for the brain  13... event JSONs for whoever waits
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
 if redis.call('HEXISTS', KEYS[1], 'result') == 1 then return 'done' end
 if redis.call('LLEN', KEYS[2]) ~= tonumber(ARGV[2]) then return 'moved' end
@@ -24,13 +24,13 @@ if ARGV[6] == '' then
 else
   redis.call('HSET', KEYS[1], 'result', ARGV[6])
   redis.call('ZREM', KEYS[4], ARGV[1])
-  redis.call('XADD', KEYS[6], '*', 'entry', ARGV[7])
+  redis.call('XADD', KEYS[6], '*', 'entry', ARGV[7], 'notes', ARGV[12])
   redis.call('RPUSH', KEYS[8], ARGV[7])
   redis.call('LTRIM', KEYS[8], -50, -1)
   redis.call('PEXPIRE', KEYS[8], ARGV[11])
 end
 for _, gateway in ipairs(redis.call('SMEMBERS', KEYS[3])) do
-  for i = 12, #ARGV do
+  for i = 13, #ARGV do
     redis.call('XADD', ARGV[10] .. gateway, 'MAXLEN', '~', 10000, '*', 'job', ARGV[1], 'event', ARGV[i])
   end
 end
