@@ -299,6 +299,7 @@ describe('a worker that dies while applying', () => {
     ['refused', 1],
     ['restored', 1],
     ['restored', 2],
+    ['cleared', 1],
   ] as const)(
     'at "%s" (time %i) while taking back leaves the rest to be taken back',
     async (stage, time) => {

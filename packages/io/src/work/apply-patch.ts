@@ -16,6 +16,7 @@ export type ApplyStage =
   | 'moved'
   | 'refused'
   | 'restored'
+  | 'cleared'
   | 'finished'
   | 'recorded'
 

@@ -17,7 +17,7 @@ export interface Undertaking {
   plan: ApplyPlan
   contentsDir: string
   jobId: string
-  onStage(stage: 'prepared' | 'moved' | 'restored'): void
+  onStage(stage: 'prepared' | 'moved' | 'restored' | 'cleared'): void
 }
 
 /**
@@ -56,6 +56,7 @@ export async function takeBack(undertaking: Undertaking): Promise<void> {
     onStage('restored')
   }
   await removeAsides(undertaking)
+  onStage('cleared')
   await removeEmptyDirectories(root, plan.newDirectories)
 }
 
