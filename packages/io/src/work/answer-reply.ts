@@ -104,16 +104,14 @@ function takeTextAnswer(
   const written: ParsedCall =
     reading.kind === 'answer'
       ? { name: 'finish', input: reading.output, problem: null }
-      : {
-          name: 'finish',
-          input: {},
-          problem: `${reading.problems.join('; ')}. ${askFor(run.options.answerSchema)}`,
-        }
+      : { name: 'finish', input: {}, problem: reading.problems.join('; ') }
   const call = withCutNoticed(written, true, reply)
   const done = finish(run, call)
   run.lines.push(lineOf(run, call, done))
   if ('stop' in done) return done
-  addExchange(run, { dialect: 'fenced', text: reply.text, calls: [], results: [], note: done.text })
+  const ask = reading.kind === 'answer' ? '' : `. ${askFor(run.options.answerSchema)}`
+  const note = `${done.text}${ask}`
+  addExchange(run, { dialect: 'fenced', text: reply.text, calls: [], results: [], note })
   return null
 }
 
@@ -121,7 +119,7 @@ function takeTextAnswer(
 function nudge(run: LoopRun, reply: ChatReply): Ended | null {
   run.lines.push(`${run.tally.steps} said: ${firstLineOf(reply.text)}`)
   if (run.wasNudged) {
-    const message = `twice in a row neither a tool call nor an answer: ${clip(reply.text, 200)}`
+    const message = 'twice in a row neither a tool call nor an answer'
     return { stop: 'said_done', message, output: null }
   }
   run.wasNudged = true
