@@ -20,8 +20,9 @@ const SHARED_MEMORY_BYTES = 64 * 2 ** 20
 /**
  * Starts the command with its own user, process, network, IPC and host name spaces.
  *
- * bwrap itself stays alive as process 1 inside, and its environment can be read there as /proc/1/environ; so it is
- * started with an all but empty one, or every key of this process would be handed over in spite of --clearenv.
+ * bwrap gets an all but empty environment itself: without --as-pid-1 it would stay alive as process 1 inside, and its
+ * environment could be read there in /proc/1/environ, in spite of --clearenv. It would also end before the processes that the
+ * command left behind, and leave a zombie to whoever is process 1 of the machine.
  * All capabilities are dropped, because root inside could otherwise remount what is read-only.
  */
 export async function startInBubblewrap(request: ConfinedRequest): Promise<Confined> {
@@ -66,7 +67,7 @@ function bubblewrapArguments(request: ConfinedRequest): string[] {
       '--hostname',
       'sandbox',
     ],
-    ...['--cap-drop', 'ALL', '--die-with-parent', '--new-session', '--clearenv'],
+    ...['--cap-drop', 'ALL', '--die-with-parent', '--as-pid-1', '--new-session', '--clearenv'],
     ...Object.entries({ PATH: path, ...variables }).flatMap(([k, v]) => ['--setenv', k, v]),
     ...systemArguments(),
     ...['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
@@ -99,7 +100,7 @@ function systemArguments(): string[] {
 
 /**
  * Killing the first process of a PID namespace kills all others in it, children that called setsid included; bwrap
- * then ends by itself, and only after the last of them is gone. Before it is known, bwrap's own death takes it along.
+ * waits for it, and the kernel lets it go only after the last of them. Before it is known, bwrap's own death takes it along.
  */
 function kill(child: ChildProcess, init: number | null): void {
   if (child.exitCode !== null || child.signalCode !== null) return

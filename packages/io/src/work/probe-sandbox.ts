@@ -10,6 +10,10 @@ const ADVICE =
   'Install bubblewrap (apt-get install bubblewrap) on a machine that allows user namespaces, or set ' +
   'HYPERGUILD_SANDBOX=none to run tests without confinement.'
 
+/** Released versions of util-linux (up to 2.41) restrict files only; later ones may close this gap. */
+const NO_LANDLOCK =
+  'Landlock is not used: the packaged way to it, setpriv --landlock-access, leaves the network open.'
+
 /**
  * Finds out once, at start, how commands can be confined here, by really doing it.
  * Throws ConfigError, with what to do, when the wanted level is not to be had. `none` is never chosen by itself.
@@ -24,7 +28,7 @@ export async function probeSandbox(
       detail: 'chosen by the operator: commands see the network, the disk and other processes',
     }
   }
-  if (wanted === 'landlock') throw new ConfigError(`Landlock is not supported yet. ${ADVICE}`)
+  if (wanted === 'landlock') throw new ConfigError([NO_LANDLOCK, ADVICE])
   await tryBubblewrap(toolchain)
   return { level: 'bubblewrap', detail: 'tried: own name spaces, no network, no keys' }
 }
@@ -43,7 +47,7 @@ async function tryBubblewrap(toolchain: Toolchain): Promise<void> {
     )
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    throw new ConfigError([...error.problems, ADVICE])
+    throw new ConfigError([...error.problems, NO_LANDLOCK, ADVICE])
   } finally {
     await rm(workDir, { recursive: true, force: true })
   }

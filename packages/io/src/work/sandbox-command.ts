@@ -14,7 +14,8 @@ export function baseEnvironment(home: string): Record<string, string> {
 
 /**
  * The command under resource limits. No limit on address space: WebAssembly and Go reserve far more than they use.
- * The inner shell merges stderr into stdout, which keeps the outer stderr for complaints of the sandbox.
+ * The first shell merges stderr into stdout, which keeps the outer stderr for complaints of the sandbox, and stays:
+ * in a PID namespace it is process 1, whose end takes everything along that the command left running.
  */
 export function limitedCommand(request: {
   command: string
@@ -28,6 +29,6 @@ export function limitedCommand(request: {
     `--fsize=${limits.fileBytes}`,
     ...(limits.processes === null ? [] : [`--nproc=${limits.processes}`]),
     '--',
-    ...['sh', '-c', 'exec sh -c "$0" 2>&1', command],
+    ...['sh', '-c', 'exec 2>&1; sh -c "$0"; exit $?', command],
   ]
 }

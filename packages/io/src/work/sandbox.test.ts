@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,6 +40,14 @@ function running(marker: string): string[] {
       return false
     }
   })
+}
+
+function nameOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
+  } catch {
+    return ''
+  }
 }
 
 const unusualSeconds = () => `${3000 + Math.random()}`
@@ -160,6 +168,13 @@ describe('a command that does not behave', () => {
     expect(result).toMatchObject({ exitCode: null, timedOut: true, stoppedBecause: 'timeout' })
     expect(result.output).toContain('up')
     expect(running(marker)).toEqual([])
+  })
+
+  it('has no process left, and no zombie, at the moment its end is told', async () => {
+    const name = `nap${Math.random().toString(36).slice(2, 10)}`
+    await copyFile('/usr/bin/sleep', join(workDir, name))
+    await run(`for i in 1 2 3 4 5 6 7 8 9; do setsid -f ./${name} 1000; done`)
+    expect(readdirSync('/proc').filter((pid) => nameOf(pid) === name)).toEqual([])
   })
 
   it('leaves nothing behind when it ends by itself', async () => {
@@ -287,6 +302,6 @@ describe('the probe', () => {
     const refusing = '#!/bin/sh\necho "bwrap: No permissions to create new namespace" >&2\nexit 1\n'
     await writeFile(join(dir, 'bwrap'), refusing, { mode: 0o755 })
     const toolchain = { ...findToolchain(''), path: [dir] }
-    await expect(probeSandbox('auto', toolchain)).rejects.toThrow(/No permissions.*\n.*Install/)
+    await expect(probeSandbox('auto', toolchain)).rejects.toThrow(/No permissions.*\n.*\n.*Install/)
   })
 })

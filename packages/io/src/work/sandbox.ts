@@ -84,7 +84,8 @@ export interface Confined {
 const START = {
   bubblewrap: startInBubblewrap,
   none: startUnconfined,
-  landlock: () => Promise.reject(new ConfigError('no packaged way to use Landlock was found')),
+  /** Never silently less than was asked for; see probe-sandbox.ts. */
+  landlock: () => Promise.reject(new ConfigError('the Landlock level is not available')),
 } as const satisfies Record<SandboxLevel, (request: ConfinedRequest) => Promise<Confined>>
 
 const WATCH_EVERY_MS = 50
