@@ -18,6 +18,7 @@ import { probeSandbox } from '@hyperguild/io/work/probe-sandbox.ts'
 import { findToolchain } from '@hyperguild/io/work/toolchain.ts'
 import type { WorkerDeps } from './deps.ts'
 import { runStep } from './run-step.ts'
+import { startFileSweeper } from './sweep-files.ts'
 
 const REDIS_TIMEOUT_MS = 10_000
 /** How long a worker that shuts down lets its steps finish before they go back to the queue. */
@@ -60,6 +61,8 @@ export async function startPool(options: PoolOptions): Promise<Service> {
     askWarm: warmthFrom(config),
     log,
   }
+  const onError = (error: unknown) => log.warn({ err: error }, 'background_error')
+  const fileSweeper = startFileSweeper({ store: deps.store, dataDir: deps.dataDir, onError })
   const consumers = models.map((model) =>
     queue.serve(model, {
       connection: redis,
@@ -90,6 +93,7 @@ export async function startPool(options: PoolOptions): Promise<Service> {
     async close() {
       await presence.close().catch(() => {})
       await Promise.all(consumers.map((consumer) => consumer.close(GRACE_MS)))
+      await fileSweeper.close()
       await queue.close()
       redis.disconnect()
     },

@@ -64,8 +64,14 @@ async function sourceOf(
   roots: readonly string[],
   input: Job['input'],
 ): Promise<WorkspaceSource | null> {
-  if (isRepo(input.repo)) return { kind: 'repo', ...input.repo }
-  if (Array.isArray(input.bundle)) return { kind: 'bundle', files: input.bundle }
+  if (isRepo(input.repo)) {
+    requireWhole(input)
+    return { kind: 'repo', ...input.repo }
+  }
+  if (Array.isArray(input.bundle)) {
+    requireWhole(input)
+    return { kind: 'bundle', files: input.bundle }
+  }
   if (typeof input.project_root !== 'string') return null
   const resolved = await resolveUnderRoots(roots, input.project_root)
   if (!resolved.ok) throw new RequestError('invalid_argument', `project_root: ${resolved.problem}`)
@@ -74,4 +80,12 @@ async function sourceOf(
 
 function isRepo(value: unknown): value is { url: string; ref: string } {
   return typeof value === 'object' && value !== null && 'url' in value && 'ref' in value
+}
+
+function requireWhole(input: Job['input']): void {
+  if (input.project_root === '.') return
+  throw new RequestError(
+    'invalid_argument',
+    'project_root: with repo or bundle the project is all of it; write "."',
+  )
 }

@@ -9,6 +9,7 @@ import { commitAdvance, recordStep } from '@hyperguild/io/queue/record-step.ts'
 import { apply } from './apply.ts'
 import type { WorkerDeps } from './deps.ts'
 import { generate } from './generate.ts'
+import { dropFilesOf } from './sweep-files.ts'
 import { verify } from './verify.ts'
 
 /** A step that took so many workers down with it is given up. */
@@ -37,7 +38,8 @@ export async function runStep(deps: WorkerDeps, step: StepRef, lease: Lease): Pr
   lease.signal.throwIfAborted()
   const facts = { model: step.model, startedAtMs, finishedAtMs: deps.now(), warmStart }
   const record: Step = { ...work, ...facts, worker: deps.workerId }
-  const reply = await recordStep(deps, at, record)
+  const { reply, ended } = await recordStep(deps, at, record)
+  if (ended) await dropFilesOf(deps.dataDir, job.id, job)
   deps.log.info(
     { job: job.id, step: step.step, model: step.model, ...summaryOf(record), reply },
     'step_recorded',

@@ -67,7 +67,7 @@ export function resultOf(job: Job, steps: readonly Step[], end: Ending, nowMs: n
     runner_output: last?.runner_output ?? '',
     verified: winner !== null && last?.verified === true,
     model_used: winner?.model ?? '',
-    message: messageOf(job, end, attempts, output),
+    message: messageOf(job, steps, end, attempts, output),
     output,
     patch: patch && { ...patch, ...(applied ?? NOT_ASKED) },
     evidence: winner ? evidenceOf(winner.outcome) : null,
@@ -105,6 +105,7 @@ function statusOf(job: Job, end: Ending, last: Attempt | undefined): FinalStatus
 
 function messageOf(
   job: Job,
+  steps: readonly Step[],
   end: Ending,
   attempts: readonly Attempt[],
   output: Readonly<Record<string, unknown>> | null,
@@ -114,14 +115,8 @@ function messageOf(
       return typeof output?.message === 'string'
         ? output.message
         : `${job.tool} accepted from ${end.by.generate.model}`
-    case 'chain_exhausted': {
-      const trail = attempts.map((a) => `${a.model} (${a.verdict}: ${a.feedback})`).join('; ')
-      const hint = job.pinned
-        ? 'leave model out to let the chain escalate'
-        : 'call again with model set to try one of your choice'
-      const spent = attempts.length === 1 ? 'the model is' : `all ${attempts.length} models are`
-      return `${spent} spent: ${trail}; ${hint}`
-    }
+    case 'chain_exhausted':
+      return spentText(job, steps, attempts)
     case 'bad_input':
       return end.message
     case 'past_deadline':
@@ -129,4 +124,18 @@ function messageOf(
     case 'cancelled':
       return 'the job was cancelled'
   }
+}
+
+/** All models are spent: which, why, and what the caller can do. */
+function spentText(job: Job, steps: readonly Step[], attempts: readonly Attempt[]): string {
+  const spent = attempts.length === 1 ? 'the model is' : `all ${attempts.length} models are`
+  const trail = attempts.map((a) => `${a.model} (${a.verdict}: ${a.feedback})`).join('; ')
+  const hint = job.pinned
+    ? 'leave model out to let the chain escalate'
+    : 'call again with model set to try one of your choice'
+  const isUnjudged = steps.some((step) => step.kind === 'verify' && step.outcome.kind === 'failed')
+  const evidence = isUnjudged
+    ? `; where tests prove the work, "verify: evidence" for ${job.skill} in models.yaml needs no verifier`
+    : ''
+  return `${spent} spent: ${trail}; ${hint}${evidence}`
 }

@@ -14,6 +14,7 @@ import {
   type SkillOutline,
   type SkillProblem,
 } from '@hyperguild/core/skill-problems.ts'
+import { withSourceInputs } from '@hyperguild/core/source-inputs.ts'
 import { checkYaml, inFileOrder, readYaml } from './parse-yaml.ts'
 import { readText, shownPath } from './read-text.ts'
 
@@ -116,6 +117,7 @@ function skillOf(name: string, frontmatter: SkillFrontmatter, discipline: string
   const { family, phase, output, ...rest } = frontmatter
   return {
     ...rest,
+    input: withSourceInputs(rest.input),
     name,
     family: family ?? name,
     phase: phase ?? name,

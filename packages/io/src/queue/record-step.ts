@@ -21,11 +21,11 @@ export async function recordStep(
   { store, queue, now }: JobRecords,
   at: { step: StepRef; job: Job; steps: readonly Step[]; fence: Fence },
   record: Step,
-): Promise<CommitReply> {
+): Promise<{ reply: CommitReply; ended: boolean }> {
   const next = advance(at.job, at.steps, record, now())
   const reply = await commitAdvance({ store, now }, at, record, next)
   if (reply === 'ok' && next.next) await queue.add(next.next)
-  return reply
+  return { reply, ended: reply === 'ok' && next.end !== null }
 }
 
 /** Commits an advance that needs no queueing, such as the end of a job. */

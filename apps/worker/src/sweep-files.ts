@@ -1,0 +1,45 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Job } from '@hyperguild/core/job.ts'
+import type { JobStore } from '@hyperguild/io/queue/job-store.ts'
+import { dropJobFiles } from '@hyperguild/io/work/workspace.ts'
+
+const SWEEP_MS = 60_000
+
+/** Removes what finished jobs left on this machine: after each job's end, at start, and now and then. */
+export function startFileSweeper(options: {
+  store: JobStore
+  dataDir: string
+  onError(error: unknown): void
+}): { close(): Promise<void> } {
+  const { onError } = options
+  let running = sweepFiles(options).catch(onError)
+  const timer = setInterval(() => {
+    running = running.then(() => sweepFiles(options)).catch(onError)
+  }, SWEEP_MS)
+  return {
+    async close() {
+      clearInterval(timer)
+      await running
+    },
+  }
+}
+
+async function sweepFiles({ store, dataDir }: { store: JobStore; dataDir: string }): Promise<void> {
+  const jobIds = await readdir(join(dataDir, 'jobs')).catch(() => [])
+  for (const jobId of jobIds) {
+    const record = await store.read(jobId)
+    if (record === null || record.result !== null) {
+      await dropFilesOf(dataDir, jobId, record?.job ?? null)
+    }
+  }
+}
+
+/** Removes what one job left on this machine, its share of a repository's mirror included. */
+export function dropFilesOf(dataDir: string, jobId: string, job: Job | null): Promise<void> {
+  const repo = job?.input.repo as { url: string; ref: string } | undefined
+  const source = repo ? ({ kind: 'repo', ...repo } as const) : NO_SOURCE
+  return dropJobFiles({ source, dataDir, jobId })
+}
+
+const NO_SOURCE = { kind: 'bundle', files: [] } as const
