@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { startGateway } from '@hyperguild/gateway/gateway.ts'
 import { readEnvironment } from '@hyperguild/io/config/environment.ts'
 import { loadConfig } from '@hyperguild/io/config/load-config.ts'
@@ -17,12 +17,18 @@ export interface TestFleet {
   sessionsDir: string
   redisPrefix: string
   models: SimulatedModels
+  /** Starts one more pool, for tests that begin without one. */
+  startPool(tier: 'local' | 'cloud'): Promise<void>
+  /** Writes files into a new project folder and returns its path. */
+  writeProject(files: Readonly<Record<string, string | Uint8Array>>): Promise<string>
 }
 
 export interface TestFleetOptions {
   /** The simulated models' script, as YAML. */
   script: string
-  /** More variables for every part of the fleet, such as SUPERVISOR_MODELS_FILE. */
+  /** The text of models.yaml; the shipped file when absent. */
+  chains?: string
+  /** More variables for every part of the fleet. */
   environment?: Record<string, string>
   /** Which pools run; both when absent. */
   pools?: readonly ('local' | 'cloud')[]
@@ -37,6 +43,8 @@ export async function startTestFleet(options: TestFleetOptions): Promise<TestFle
   const models = await startSimulatedModels({ script })
   onTestFinished(() => models.close())
   const redisPrefix = `test-${crypto.randomUUID()}`
+  const modelsFile = join(folder, '.models.yaml')
+  if (options.chains) await writeFile(modelsFile, options.chains)
   const environment = readEnvironment({
     REDIS_URL: inject('redisUrl'),
     HYPERGUILD_REDIS_PREFIX: redisPrefix,
@@ -49,6 +57,7 @@ export async function startTestFleet(options: TestFleetOptions): Promise<TestFle
     LLAMA_SWAP_URL: models.url,
     ANTHROPIC_API_KEY: 'simulated',
     ANTHROPIC_BASE_URL: models.url,
+    ...(options.chains ? { SUPERVISOR_MODELS_FILE: modelsFile } : {}),
     ...options.environment,
   })
   const common = {
@@ -57,12 +66,33 @@ export async function startTestFleet(options: TestFleetOptions): Promise<TestFle
     log: createLogger('test', environment.logLevel),
     redisUrl: inject('redisUrl'),
   }
-  for (const tier of options.pools ?? (['local', 'cloud'] as const)) {
+  const startOne = async (tier: 'local' | 'cloud') => {
     const { concurrency } = options
     const pool = await startPool({ ...common, tier, ...(concurrency ? { concurrency } : {}) })
     onTestFinished(() => pool.close())
   }
+  for (const tier of options.pools ?? (['local', 'cloud'] as const)) await startOne(tier)
   const gateway = await startGateway({ ...common, version: '0.0.0-test' })
   onTestFinished(() => gateway.close())
-  return { url: gateway.url!, folder, sessionsDir: environment.sessionsDir, redisPrefix, models }
+  return {
+    url: gateway.url!,
+    folder,
+    sessionsDir: environment.sessionsDir,
+    redisPrefix,
+    models,
+    startPool: startOne,
+    writeProject: (files) => writeProject(join(folder, crypto.randomUUID()), files),
+  }
+}
+
+async function writeProject(
+  root: string,
+  files: Readonly<Record<string, string | Uint8Array>>,
+): Promise<string> {
+  await mkdir(root)
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true })
+    await writeFile(join(root, path), content)
+  }
+  return root
 }
