@@ -173,7 +173,8 @@ describe('a command that does not behave', () => {
   it('has no process left, and no zombie, at the moment its end is told', async () => {
     const name = `nap${Math.random().toString(36).slice(2, 10)}`
     await copyFile('/usr/bin/sleep', join(workDir, name))
-    await run(`for i in 1 2 3 4 5 6 7 8 9; do setsid -f ./${name} 1000; done`)
+    const command = `cat /proc/1/comm; for i in 1 2 3 4 5 6 7 8 9; do setsid -f ./${name} 1000 >/dev/null 2>&1; done`
+    expect((await run(command)).output).toBe('sh\n')
     expect(readdirSync('/proc').filter((pid) => nameOf(pid) === name)).toEqual([])
   })
 
