@@ -1,20 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import { type BackendDefaults, backendsServing, isSameModel, resolveModel } from './backend.ts'
-import type { ModelsConfig } from './models-config.ts'
+import {
+  type BackendDefaults,
+  backendsServing,
+  isSameModel,
+  resolveModel,
+  type ServingConfig,
+} from './backend.ts'
 
-const chains = {
-  verifier: 'claude-sonnet-4-6',
-  default_chain: ['ollama/devstral', 'claude-sonnet-4-6'],
-  skills: {},
-}
 const litellm = { litellmBaseUrl: 'http://gateway:4000' }
 
-function resolve(
-  model: string,
-  config: Partial<ModelsConfig> = {},
-  defaults: BackendDefaults = litellm,
-) {
-  const resolved = resolveModel({ ...chains, ...config }, defaults, model)
+function resolve(model: string, config: ServingConfig = {}, defaults: BackendDefaults = litellm) {
+  const resolved = resolveModel(config, defaults, model)
   if (!resolved.ok) return resolved.problem
   const { backend, servedName } = resolved.value
   return { kind: backend.kind, url: backend.url, keyEnv: backend.keyEnv, servedName }
@@ -31,6 +27,10 @@ describe('without backends', () => {
       keyEnv: 'LITELLM_API_KEY',
       servedName: 'ollama/devstral',
     })
+  })
+
+  test('whatever it begins with', () => {
+    expect(resolve('local/devstral')).toMatchObject({ servedName: 'local/devstral' })
   })
 
   test('another kind of server at LITELLM_BASE_URL is sent its own names', () => {
@@ -59,7 +59,7 @@ describe('without backends', () => {
 
 describe('with backends', () => {
   test('the one of the model’s settings comes first', () => {
-    const config: Partial<ModelsConfig> = {
+    const config: ServingConfig = {
       backends: { box: ollama, ollama: swap },
       models: { 'ollama/devstral': { backend: 'box', served_name: 'devstral:24b' } },
     }
@@ -108,7 +108,7 @@ describe('with backends', () => {
   })
 
   test('claude-* may be served by LiteLLM too', () => {
-    const config: Partial<ModelsConfig> = {
+    const config: ServingConfig = {
       backends: { gate: { kind: 'litellm', url: 'http://gate:4000' } },
       models: { 'claude-sonnet-4-6': { backend: 'gate' } },
     }
@@ -121,12 +121,11 @@ describe('with backends', () => {
 
 test('settings of the model win over those of its backend, and what nobody said is null', () => {
   const config = {
-    ...chains,
     backends: { box: { ...ollama, context: 8192 } },
     models: { 'box/a': { context: 65_536, reasoning: 'off' } },
   } as const
   const settingsOf = (model: string) => {
-    const resolved = resolveModel({ ...config, default_chain: ['box/a', 'box/b'] }, {}, model)
+    const resolved = resolveModel(config, {}, model)
     return resolved.ok ? resolved.value.settings : resolved.problem
   }
   expect(settingsOf('box/a')).toEqual({
@@ -140,7 +139,7 @@ test('settings of the model win over those of its backend, and what nobody said 
 })
 
 test('the backends of a few models are listed once each', () => {
-  const config = { ...chains, backends: { box: ollama } }
+  const config = { backends: { box: ollama } }
   const names = backendsServing(config, {}, ['ollama/a', 'ollama/b', 'claude-x']).map((b) => b.name)
   expect(names).toEqual(['box', 'anthropic'])
 })

@@ -8,6 +8,8 @@ export interface Backend {
   kind: BackendKind
   url: string
   keyEnv: string | null
+  /** Without its key it is not to be called. */
+  needsKey: boolean
   /** What a person changes to point it elsewhere: a variable, or a key of models.yaml. */
   urlSetting: string
   /** Calls at once; null where nobody said. */
@@ -39,6 +41,9 @@ export interface ResolvedModel {
 
 export type Resolution = { ok: true; value: ResolvedModel } | { ok: false; problem: string }
 
+/** The part of models.yaml that says who serves what. */
+export type ServingConfig = Pick<ModelsConfig, 'backends' | 'models'>
+
 /** What the environment says where models.yaml is silent. */
 export interface BackendDefaults {
   litellmBaseUrl?: string | undefined
@@ -53,21 +58,22 @@ export interface BackendDefaults {
  * only backend that could be meant.
  */
 export function resolveModel(
-  config: ModelsConfig,
+  config: ServingConfig,
   defaults: BackendDefaults,
   model: string,
 ): Resolution {
   const backend = backendFor(config, defaults, model)
   if ('problem' in backend) return { ok: false, problem: backend.problem }
   const own = config.models?.[model] ?? {}
-  const servedName = own.served_name ?? servedNameOf(backend, model)
+  const isDeclared = config.backends?.[backend.name] !== undefined
+  const servedName = own.served_name ?? servedNameOf(backend, isDeclared, model)
   const settings = settingsOf(own, backend)
   return { ok: true, value: { model, servedName, backend, settings } }
 }
 
 /** Every backend that one of these models is served by, each once. */
 export function backendsServing(
-  config: ModelsConfig,
+  config: ServingConfig,
   defaults: BackendDefaults,
   models: readonly string[],
 ): Backend[] {
@@ -79,7 +85,7 @@ export function backendsServing(
 }
 
 function backendFor(
-  config: ModelsConfig,
+  config: ServingConfig,
   defaults: BackendDefaults,
   model: string,
 ): Backend | { problem: string } {
@@ -112,7 +118,7 @@ function localBackend(
 ): Backend | { problem: string } {
   if (litellmBaseUrl !== undefined) {
     const config = { kind: localKind, url: litellmBaseUrl, key_env: 'LITELLM_API_KEY' }
-    return { ...backendOf('local', config), urlSetting: 'LITELLM_BASE_URL' }
+    return { ...backendOf('local', config), urlSetting: 'LITELLM_BASE_URL', needsKey: false }
   }
   const local = Object.entries(declared).filter(([, { kind }]) => kind !== 'anthropic')
   const [only] = local
@@ -140,6 +146,7 @@ function backendOf(name: string, config: BackendConfig): Backend {
     kind,
     url,
     keyEnv: keyEnv ?? null,
+    needsKey: keyEnv !== undefined,
     urlSetting: `backends.${name}.url in models.yaml`,
     parallelCalls: config.parallel_calls ?? null,
     memorySlots: config.memory_slots ?? null,
@@ -158,8 +165,8 @@ function settingsOf(own: ModelSettings, backend: Backend): CallSettings {
 }
 
 /** LiteLLM knows `ollama/x` under just that name; every other server calls the model `x`. */
-function servedNameOf({ name, kind }: Backend, model: string): string {
-  if (kind === 'litellm' && model.startsWith('ollama/')) return model
+function servedNameOf({ name, kind }: Backend, isDeclared: boolean, model: string): string {
+  if (kind === 'litellm' && (!isDeclared || model.startsWith('ollama/'))) return model
   const own = model.startsWith(`${name}/`) ? model.slice(name.length + 1) : model
   return serverNameOf(own)
 }

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import { expect, test } from 'vitest'
-import { ENVIRONMENT_VARIABLES, readEnvironment } from './environment.ts'
+import { ENVIRONMENT_VARIABLES, keyNamed, readEnvironment } from './environment.ts'
 
 const checkout = resolve(import.meta.dirname, '../../../..')
 
@@ -26,6 +26,7 @@ test('an empty environment gives the documented defaults', () => {
     sessionsDir: resolve('brain/sessions'),
     litellmBaseUrl: undefined,
     litellmApiKey: undefined,
+    localKind: 'litellm',
     llamaSwapUrl: undefined,
     anthropicApiKey: undefined,
     anthropicBaseUrl: undefined,
@@ -65,6 +66,7 @@ test('every variable of the table changes what is read', () => {
     ANTHROPIC_BASE_URL: 'https://proxy.example',
     HYPERGUILD_ROOTS: '/srv/a:/srv/b',
     HYPERGUILD_LOG_LEVEL: 'debug',
+    HYPERGUILD_LOCAL_KIND: 'ollama',
     HYPERGUILD_SANDBOX: 'none',
     HYPERGUILD_BRAIN_OFFER: 'off',
   }
@@ -77,6 +79,11 @@ test('every variable of the table changes what is read', () => {
 test('an empty or blank value counts as absent, and blanks around a value are dropped', () => {
   expect(readEnvironment({ SUPERVISOR_PORT: '', REDIS_URL: ' ' })).toEqual(readEnvironment({}))
   expect(readEnvironment({ ANTHROPIC_API_KEY: 'key\n' }).anthropicApiKey).toBe('key')
+})
+
+test('a key is found under the variable the operator chose, and an empty one is none', () => {
+  expect(keyNamed('GPU_BOX_KEY', { GPU_BOX_KEY: ' key\n' })).toBe('key')
+  expect(keyNamed('GPU_BOX_KEY', { GPU_BOX_KEY: ' ' })).toBeUndefined()
 })
 
 test('folders follow the folder they lie in by default', () => {
@@ -176,6 +183,7 @@ test('the table of variables is the one the documentation prints', () => {
       "LITELLM_BASE_URL=",
       "LITELLM_API_KEY=",
       "LLAMA_SWAP_URL=",
+      "HYPERGUILD_LOCAL_KIND=litellm",
       "ANTHROPIC_API_KEY=",
       "ANTHROPIC_BASE_URL=",
       "HYPERGUILD_ROOTS=",

@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { BACKEND_KINDS } from '@hyperguild/core/backend-kinds.ts'
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import { nearestTo } from '@hyperguild/core/nearest.ts'
 import * as z from 'zod'
@@ -39,6 +40,7 @@ const roots = text
   .transform((dirs) => dirs.map((dir) => resolve(dir)))
 const logLevel = oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
 const sandbox = oneOf(['auto', 'bubblewrap', 'landlock', 'none'])
+const localKind = oneOf(BACKEND_KINDS)
 const isOn = oneOf(['on', 'off']).transform((value) => value === 'on')
 
 /**
@@ -58,6 +60,11 @@ const environmentSchema = z.object({
     httpUrl.optional(),
     '',
     'llama-swap, asked which models are in memory; overrides llama_swap_url of models.yaml',
+  ),
+  HYPERGUILD_LOCAL_KIND: named(
+    localKind,
+    'litellm',
+    'what listens at LITELLM_BASE_URL: litellm, ollama, llama-swap, lm-studio, llama-cpp, vllm or openai',
   ),
   ANTHROPIC_API_KEY: named(text.optional(), '', 'key for the claude-* models'),
   ANTHROPIC_BASE_URL: named(httpUrl.optional(), '', "address to use instead of Anthropic's own"),
@@ -139,6 +146,7 @@ function environmentOf(parsed: z.infer<typeof environmentSchema>) {
     sessionsDir: parsed.SUPERVISOR_SESSIONS_DIR,
     litellmBaseUrl: parsed.LITELLM_BASE_URL,
     litellmApiKey: parsed.LITELLM_API_KEY,
+    localKind: parsed.HYPERGUILD_LOCAL_KIND,
     llamaSwapUrl: parsed.LLAMA_SWAP_URL,
     anthropicApiKey: parsed.ANTHROPIC_API_KEY,
     anthropicBaseUrl: parsed.ANTHROPIC_BASE_URL,
@@ -202,6 +210,11 @@ function oneOf<const T extends readonly string[]>(values: T) {
 /** The directories in which programs are looked for. */
 export function searchPath(env: RawEnvironment = process.env): string {
   return env.PATH ?? ''
+}
+
+/** The key that a variable of the operator's own choice holds; undefined when it is absent or empty. */
+export function keyNamed(variable: string, env: RawEnvironment = process.env): string | undefined {
+  return env[variable]?.trim() || undefined
 }
 
 /** What a process that we start gets: all that we have, with these set, or taken away where undefined. */

@@ -5,59 +5,64 @@ import type {
   LanguageModelV4CallOptions,
   LanguageModelV4Usage,
 } from '@ai-sdk/provider'
+import type { CallSettings } from '@hyperguild/core/backend.ts'
 import type { ChatRequest } from '@hyperguild/core/chat.ts'
-import { ConfigError } from '@hyperguild/core/errors.ts'
 import { Agent, fetch } from 'undici'
-import { cloudCallOptions, localCallOptions } from './call-options.ts'
+import { anthropicCallOptions, openAiCallOptions, PROVIDER } from './call-options.ts'
 import type { Callee } from './classify-failure.ts'
+import { DIALECTS, type OpenAiKind } from './dialects.ts'
+import type { Server } from './endpoints.ts'
 
-/** One tier's way to its models. */
-export interface Backend {
+/** How to speak to one server. */
+export interface Speaker {
   callee: Omit<Callee, 'model'>
-  model(name: string): LanguageModelV4
-  callOptions(request: ChatRequest): LanguageModelV4CallOptions
-}
-
-export interface Endpoint {
-  /** With or without `/v1` at its end. */
-  baseUrl: string
-  apiKey?: string | undefined
+  talksWhileLoading: boolean
+  model(servedName: string): LanguageModelV4
+  callOptions(request: ChatRequest, settings: CallSettings): LanguageModelV4CallOptions
 }
 
 type Fetch = typeof globalThis.fetch
 
-/** @throws {ConfigError} */
-export function localBackend(endpoint: Endpoint, fetchModel: Fetch): Backend {
-  const variables = { urlVariable: 'LITELLM_BASE_URL', keyVariable: 'LITELLM_API_KEY' }
-  const { baseURL, where } = addressOf(endpoint.baseUrl, variables)
+export function speakerFor(server: Server, fetchModel: Fetch): Speaker {
+  const { kind } = server
+  return kind === 'anthropic'
+    ? anthropicSpeaker(server, fetchModel)
+    : openAiSpeaker(server, kind, fetchModel)
+}
+
+function openAiSpeaker(server: Server, kind: OpenAiKind, fetchModel: Fetch): Speaker {
+  const { baseURL, callee } = addressOf(server)
+  const dialect = DIALECTS[kind]
   const provider = createOpenAICompatible({
-    name: 'local',
+    name: PROVIDER,
     baseURL,
-    ...(endpoint.apiKey === undefined ? {} : { apiKey: endpoint.apiKey }),
+    ...(server.apiKey === undefined ? {} : { apiKey: server.apiKey }),
     includeUsage: true,
     supportsStructuredOutputs: true,
-    convertUsage: localUsage,
+    convertUsage: openAiUsage,
+    transformRequestBody: ({ max_tokens, ...body }) => ({
+      ...body,
+      ...(max_tokens === undefined ? {} : { [dialect.tokenLimit]: max_tokens }),
+    }),
     fetch: fetchModel,
   })
   return {
-    callee: { where, ...variables },
+    callee,
+    talksWhileLoading: dialect.talksWhileLoading,
     model: oncePerName((name) => provider.chatModel(name)),
-    callOptions: localCallOptions,
+    callOptions: (request, settings) => openAiCallOptions(request, settings, dialect),
   }
 }
 
-/**
- * URL and key are always given, because the provider would look into the environment for what is not.
- * @throws {ConfigError}
- */
-export function cloudBackend(endpoint: Endpoint, fetchModel: Fetch): Backend {
-  const variables = { urlVariable: 'ANTHROPIC_BASE_URL', keyVariable: 'ANTHROPIC_API_KEY' }
-  const { baseURL, where } = addressOf(endpoint.baseUrl, variables)
-  const provider = createAnthropic({ baseURL, apiKey: endpoint.apiKey ?? '', fetch: fetchModel })
+/** The key is always given, because the provider would look into the environment for one. */
+function anthropicSpeaker(server: Server, fetchModel: Fetch): Speaker {
+  const { baseURL, callee } = addressOf(server)
+  const provider = createAnthropic({ baseURL, apiKey: server.apiKey ?? '', fetch: fetchModel })
   return {
-    callee: { where, ...variables },
+    callee,
+    talksWhileLoading: false,
     model: oncePerName((name) => provider.messages(name)),
-    callOptions: cloudCallOptions,
+    callOptions: anthropicCallOptions,
   }
 }
 
@@ -74,24 +79,22 @@ function oncePerName(make: (name: string) => LanguageModelV4): (name: string) =>
   return (name) => made.get(name) ?? made.set(name, make(name)).get(name)!
 }
 
-/** Credentials in the URL are refused by fetch, and messages would show them. */
-function addressOf(
-  baseUrl: string,
-  variables: { urlVariable: string; keyVariable: string },
-): { baseURL: string; where: string } {
-  const { username, password, host } = new URL(baseUrl)
-  if (username !== '' || password !== '') {
-    const { urlVariable, keyVariable } = variables
-    throw new ConfigError(`${urlVariable}: holds credentials; put the key into ${keyVariable}`)
-  }
-  return { baseURL: `${baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '')}/v1`, where: host }
+function addressOf({ url, urlSetting, keyEnv, name }: Server) {
+  const keySetting = keyEnv ?? `backends.${name}.key_env in models.yaml`
+  const callee = { where: new URL(url).host, urlSetting, keySetting }
+  return { baseURL: `${rootOf(url)}/v1`, callee }
+}
+
+/** A server's URL without the `/v1` that many write, and without a slash at its end. */
+export function rootOf(url: string): string {
+  return url.replace(/\/+$/, '').replace(/\/v1$/, '')
 }
 
 /** A figure of an OpenAI-compatible usage; servers leave some out. */
 type Figure = number | null | undefined
 
 /** The provider's own conversion makes 0 of figures that the server did not send. */
-function localUsage(
+function openAiUsage(
   usage:
     | {
         prompt_tokens?: Figure

@@ -1,19 +1,38 @@
 import { supportsNativeStructuredOutputSchema } from '@ai-sdk/anthropic/internal'
 import type {
+  JSONObject,
   JSONSchema7,
   LanguageModelV4CallOptions,
   LanguageModelV4Message,
 } from '@ai-sdk/provider'
+import type { CallSettings } from '@hyperguild/core/backend.ts'
 import type { ChatMessage, ChatRequest } from '@hyperguild/core/chat.ts'
+import { type Dialect, isClosed } from './dialects.ts'
 
 const CACHED = { anthropic: { cacheControl: { type: 'ephemeral' } } } as const
 
-/** A request as an OpenAI-compatible server gets it. */
-export function localCallOptions(request: ChatRequest): LanguageModelV4CallOptions {
+/** The name of our OpenAI-compatible provider, under which its options stand. */
+export const PROVIDER = 'server'
+
+/** A request as a server gets it that speaks OpenAI chat completions. */
+export function openAiCallOptions(
+  request: ChatRequest,
+  settings: CallSettings,
+  dialect: Dialect,
+): LanguageModelV4CallOptions {
+  const { answerSchema } = request
+  const temperature =
+    settings.temperature ?? (dialect.takesTemperature ? request.temperature : undefined)
+  const strictJsonSchema =
+    dialect.takesStrict && answerSchema !== undefined && isClosed(answerSchema)
   return {
     ...commonOptions(request),
-    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
-    ...(request.answerSchema ? { responseFormat: jsonFormat(request.answerSchema) } : {}),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(answerSchema ? { responseFormat: jsonFormat(answerSchema) } : {}),
+    // The types of options are JSON; what a dialect sends is.
+    providerOptions: {
+      [PROVIDER]: { strictJsonSchema, ...dialect.thinking(settings) } as JSONObject,
+    },
   }
 }
 
@@ -23,14 +42,24 @@ export function localCallOptions(request: ChatRequest): LanguageModelV4CallOptio
  * recursion, many optional properties) is left to the prompt, because the SDK's other way is to force a tool call,
  * which current models refuse too.
  */
-export function cloudCallOptions(request: ChatRequest): LanguageModelV4CallOptions {
+export function anthropicCallOptions(
+  request: ChatRequest,
+  { effort, reasoning }: CallSettings,
+): LanguageModelV4CallOptions {
   const { tools, answerSchema } = request
   const isConstrainable =
     answerSchema !== undefined && supportsNativeStructuredOutputSchema(answerSchema as JSONSchema7)
+  const anthropic = {
+    ...(tools?.length ? CACHED.anthropic : {}),
+    ...(effort === null || reasoning !== null ? {} : { effort }),
+  }
   return {
     ...commonOptions(request),
     ...(isConstrainable ? { responseFormat: jsonFormat(answerSchema) } : {}),
-    ...(tools?.length ? { providerOptions: CACHED } : {}),
+    // The provider knows what each model makes of a level, and of none.
+    ...(reasoning === 'off' ? { reasoning: 'none' } : {}),
+    ...(reasoning === 'on' ? { reasoning: effort ?? 'medium' } : {}),
+    providerOptions: { anthropic },
   }
 }
 

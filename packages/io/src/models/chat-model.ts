@@ -1,66 +1,71 @@
 import type { ChatModel, ChatReply, ChatRequest } from '@hyperguild/core/chat.ts'
 import { ModelFailure } from '@hyperguild/core/failure.ts'
-import { tierOf } from '@hyperguild/core/model.ts'
-import { type Backend, cloudBackend, fetchWithoutTimeLimits, localBackend } from './backends.ts'
+import { fetchWithoutTimeLimits, type Speaker, speakerFor } from './backends.ts'
 import { type Callee, classifyFailure } from './classify-failure.ts'
 import { collectReply } from './collect-reply.ts'
 import { type CallTimeouts, startDeadlines, type TimeoutFailure } from './deadlines.ts'
+import { type EndpointOf, type Server, type TwoPlaces, twoEndpoints } from './endpoints.ts'
 
-/** Where models are; null where nothing is configured. Base URLs may end in `/v1` or not. */
-export interface ModelEndpoints {
-  /** LiteLLM, or any server with `/v1/chat/completions`. */
-  local: { baseUrl: string; apiKey?: string | undefined } | null
-  /** Anthropic's API, or what speaks its protocol. */
-  cloud: { baseUrl?: string | undefined; apiKey?: string | undefined } | null
+interface Options {
+  timeouts?: CallTimeouts
 }
-
-const ANTHROPIC_URL = 'https://api.anthropic.com'
 
 /**
  * Calls models through the AI SDK's providers: `claude-*` at Anthropic, every other name at the local server, each under
- * the name the configuration gives it. Replies are streamed and collected, so that silence can be told from work.
+ * the name the configuration gives it.
  * @throws {ConfigError} when a URL holds credentials
  */
-export function createChatModel(
-  { local, cloud }: ModelEndpoints,
-  options: { timeouts?: CallTimeouts } = {},
-): ChatModel {
-  const fetchModel = fetchWithoutTimeLimits()
-  const backends = {
-    local: local && localBackend(local, fetchModel),
-    cloud: cloud && cloudBackend({ ...cloud, baseUrl: cloud.baseUrl ?? ANTHROPIC_URL }, fetchModel),
-  }
-  return async (request, signal) =>
-    callOnce(backendFor(request.model, backends), request, signal, options.timeouts ?? {})
+export function createChatModel(places: TwoPlaces, options: Options = {}): ChatModel {
+  return chatThrough(twoEndpoints(places), options)
 }
 
-function backendFor(
-  model: string,
-  backends: { local: Backend | null; cloud: Backend | null },
-): Backend {
-  const isLocal = tierOf(model) === 'local'
-  const backend = isLocal ? backends.local : backends.cloud
-  if (backend) return backend
-  const missing = isLocal
-    ? 'no server of local models is configured; set LITELLM_BASE_URL'
-    : 'no access to cloud models is configured; set ANTHROPIC_API_KEY'
-  throw new ModelFailure('network', `${model} cannot be called: ${missing}`)
+/**
+ * Calls each model at its own server, under that server's name for it, the way that kind of server wants it. Replies are
+ * streamed and collected, so that silence can be told from work.
+ */
+export function chatThrough(endpointOf: EndpointOf, options: Options = {}): ChatModel {
+  const speakerOf = oncePerServer()
+  return async (request, signal) => {
+    const { backend, servedName, settings } = endpointOf(request.model)
+    const speaker = speakerOf(backend)
+    const callOptions = speaker.callOptions(request, settings)
+    return callOnce(
+      speaker,
+      { ...request, servedName },
+      callOptions,
+      signal,
+      options.timeouts ?? {},
+    )
+  }
+}
+
+function oncePerServer(): (server: Server) => Speaker {
+  const fetchModel = fetchWithoutTimeLimits()
+  const speakers = new Map<string, Speaker>()
+  return (server) => {
+    const key = `${server.name} ${server.url}`
+    const speaker = speakers.get(key) ?? speakerFor(server, fetchModel)
+    speakers.set(key, speaker)
+    return speaker
+  }
 }
 
 async function callOnce(
-  backend: Backend,
-  request: ChatRequest,
+  speaker: Speaker,
+  { model, servedName }: Pick<ChatRequest, 'model'> & { servedName: string },
+  callOptions: ReturnType<Speaker['callOptions']>,
   signal: AbortSignal,
   timeouts: CallTimeouts,
 ): Promise<ChatReply> {
-  const callee = { ...backend.callee, model: request.model }
-  const callOptions = backend.callOptions(request)
+  const callee = { ...speaker.callee, model }
   const deadlines = startDeadlines(timeouts, signal)
+  const { progress, patience } = deadlines
   try {
-    const { stream } = await backend
-      .model(request.model)
+    const { stream } = await speaker
+      .model(servedName)
       .doStream({ ...callOptions, abortSignal: deadlines.signal })
-    return await collectReply(stream, callee, deadlines.progress)
+    const thinks = speaker.talksWhileLoading ? patience : progress
+    return await collectReply(stream, callee, { speaks: progress, thinks })
   } catch (error) {
     signal.throwIfAborted()
     const expired = deadlines.expired()

@@ -7,8 +7,10 @@ export interface Callee {
   model: string
   /** Host and port, never credentials or path. */
   where: string
-  urlVariable: string
-  keyVariable: string
+  /** What a person changes when it is not there: a variable, or a key of models.yaml. */
+  urlSetting: string
+  /** What a person changes when it refuses the key. */
+  keySetting: string
 }
 
 /** What happened and what to do about it; the server's own words stay in the cause. */
@@ -17,16 +19,16 @@ const ADVICE: Partial<Record<Failure, (to: Callee, status: string) => string>> =
   overloaded: (to) => `${to.where} is overloaded or still loading ${to.model}; try again later`,
   budget_exhausted: (to) =>
     `${to.where} says the budget for ${to.model} is spent; raise the limit there`,
-  auth: (to) => `${to.where} refused the key for ${to.model}; check ${to.keyVariable}`,
+  auth: (to) => `${to.where} refused the key for ${to.model}; check ${to.keySetting}`,
   context_overflow: (to) =>
     `the prompt is too long for ${to.model} at ${to.where}; send less, or use a model with a larger context`,
   model_missing: (to) =>
-    `${to.where} does not serve ${to.model}; compare models.yaml with what the server lists, and check ${to.urlVariable}`,
+    `${to.where} does not serve ${to.model}; compare models.yaml with what the server lists, and check ${to.urlSetting}`,
   tools_unsupported: (to) =>
     `${to.where} cannot offer tools to ${to.model}; write tools: text under models.${to.model} in models.yaml`,
   timeout_total: (to) => `${to.where} gave up waiting for ${to.model}; look at that server's log`,
   network: (to) =>
-    `${to.where} cannot be reached for ${to.model}, or hung up; check that it runs and check ${to.urlVariable}`,
+    `${to.where} cannot be reached for ${to.model}, or hung up; check that it runs and check ${to.urlSetting}`,
   internal: (to, status) =>
     `${to.where} refused the request for ${to.model} as invalid${status}; the worker's log has its answer`,
   server_error: (to, status) =>

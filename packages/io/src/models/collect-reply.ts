@@ -10,6 +10,12 @@ import type { Callee } from './classify-failure.ts'
 
 type Finish = Extract<LanguageModelV4StreamPart, { type: 'finish' }>
 
+/** Is told of each piece as it comes. */
+export interface Watcher {
+  speaks(): void
+  thinks(): void
+}
+
 /**
  * Reads a stream to its end. Reasoning counts as progress but is no part of the reply.
  * @throws whatever the stream holds as an error, and {ModelFailure} when it holds no reply
@@ -17,7 +23,7 @@ type Finish = Extract<LanguageModelV4StreamPart, { type: 'finish' }>
 export async function collectReply(
   stream: ReadableStream<LanguageModelV4StreamPart>,
   to: Callee,
-  progress: () => void,
+  watcher: Watcher,
 ): Promise<ChatReply> {
   let text = ''
   const toolCalls: ToolCall[] = []
@@ -26,15 +32,17 @@ export async function collectReply(
     switch (part.type) {
       case 'text-delta':
         text += part.delta
-        progress()
+        watcher.speaks()
         break
       case 'reasoning-delta':
+        watcher.thinks()
+        break
       case 'tool-input-delta':
-        progress()
+        watcher.speaks()
         break
       case 'tool-call':
         toolCalls.push({ id: part.toolCallId, name: part.toolName, input: inputOf(part.input) })
-        progress()
+        watcher.speaks()
         break
       case 'finish':
         finish = part

@@ -16,6 +16,8 @@ export interface Deadlines {
   signal: AbortSignal
   /** Call it for each piece of output. */
   progress(): void
+  /** Call it for a sign of life that may be the server's own: the wait for the model's first word begins anew. */
+  patience(): void
   /** The limit that passed, if one did. */
   expired(): TimeoutFailure | null
   stop(): void
@@ -44,6 +46,7 @@ export function startDeadlines(timeouts: CallTimeouts, caller: AbortSignal): Dea
       clearTimeout(silence)
       silence = arm('timeout_stall', timeouts.stallMs)
     },
+    patience: () => void silence?.refresh(),
     expired: () => expired,
     stop() {
       clearTimeout(total)
