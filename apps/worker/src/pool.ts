@@ -50,6 +50,7 @@ export async function startPool(options: PoolOptions): Promise<Service> {
     store: createJobStore(redis, keys, environment.retentionSeconds * 1000),
     queue,
     now: Date.now,
+    unservedMs: environment.unservedMs,
     workerId: `${tier}-${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
     chat: createChatModel(endpointsFrom(environment, tier)),
     skills: config.skills,

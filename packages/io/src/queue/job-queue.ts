@@ -24,8 +24,10 @@ export type StepHandler = (step: StepRef, lease: Lease) => Promise<void>
 export interface JobQueue {
   /** Queues a step; a step that is queued, running or finished already is left as it is. */
   add(step: StepRef): Promise<void>
-  /** Queues a step again that its queue gave up on; harmless otherwise. */
+  /** Queues a step again that its queue gave up on or takes for done; harmless otherwise. */
   revive(step: StepRef): Promise<void>
+  /** Takes a step out of its queue that nobody needs any more; one that a worker holds stays. */
+  drop(step: StepRef): Promise<void>
   /** Pulls steps of one model's queue until closed. */
   serve(model: string, options: ServeOptions): Consumer
   /** BullMQ's own queue object, for a board. */
@@ -78,8 +80,12 @@ export function createJobQueue(redis: Redis, keys: Keys): JobQueue {
 
     async revive(step) {
       const job = await open(queueOfStep(step)).getJob(stepIdOf(step))
-      if (job && (await job.isFailed())) await job.remove()
+      if (job?.finishedOn !== undefined) await job.remove()
       await add(step)
+    },
+
+    async drop(step) {
+      await open(queueOfStep(step)).remove(stepIdOf(step))
     },
 
     serve: (model, options) => consume(queueOf(model), keys, options),

@@ -5,12 +5,14 @@ import type { JobQueue } from './job-queue.ts'
 import type { CommitReply, Fence, JobStore } from './job-store.ts'
 
 /** The sweeper is the second line of defence: stalled steps are found by their queue long before it looks. */
-export const LOOK_AGAIN_MS = 30_000
+const LOOK_AGAIN_MS = 30_000
 
 export interface JobRecords {
   store: JobStore
   queue: JobQueue
   now(): number
+  /** How long a step may wait for a queue that no worker serves. */
+  unservedMs: number
 }
 
 /**
@@ -18,22 +20,27 @@ export interface JobRecords {
  * When the caller is not the one who may commit, nothing is changed and the reply says why.
  */
 export async function recordStep(
-  { store, queue, now }: JobRecords,
+  records: JobRecords,
   at: { step: StepRef; job: Job; steps: readonly Step[]; fence: Fence },
   record: Step,
 ): Promise<{ reply: CommitReply; ended: boolean }> {
-  const next = advance(at.job, at.steps, record, now())
-  const reply = await commitAdvance({ store, now }, at, record, next)
-  if (reply === 'ok' && next.next) await queue.add(next.next)
+  const next = advance(at.job, at.steps, record, records.now())
+  const reply = await commitAdvance(records, at, record, next)
+  if (reply === 'ok' && next.next) await records.queue.add(next.next)
   return { reply, ended: reply === 'ok' && next.end !== null }
 }
 
 /** Commits an advance that needs no queueing, such as the end of a job. */
 export function commitAdvance(
-  { store, now }: Pick<JobRecords, 'store' | 'now'>,
+  records: JobRecords,
   at: { step: StepRef; job: Job; fence: Fence },
   record: Step | null,
   next: Advance,
 ): Promise<CommitReply> {
-  return store.commit({ ...at, lookAtMs: now() + LOOK_AGAIN_MS }, record, next)
+  return records.store.commit({ ...at, lookAtMs: nextLookMs(records) }, record, next)
+}
+
+/** When the sweeper looks at a job that moved on just now. */
+export function nextLookMs({ now, unservedMs }: Pick<JobRecords, 'now' | 'unservedMs'>): number {
+  return now() + Math.min(LOOK_AGAIN_MS, unservedMs)
 }

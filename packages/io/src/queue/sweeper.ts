@@ -2,7 +2,7 @@ import { advance, endNow, type StepRef } from '@hyperguild/core/advance.ts'
 import { poolOf } from '@hyperguild/core/model.ts'
 import { failedWork, type Step } from '@hyperguild/core/step.ts'
 import type { JobRecord } from './job-store.ts'
-import { commitAdvance, type JobRecords, LOOK_AGAIN_MS, recordStep } from './record-step.ts'
+import { commitAdvance, type JobRecords, nextLookMs, recordStep } from './record-step.ts'
 
 const TICK_MS = 2_000
 const JOBS_PER_TICK = 200
@@ -11,8 +11,6 @@ const DEADLINE_GRACE_MS = 5_000
 
 export interface SweeperOptions extends JobRecords {
   isServed(model: string): Promise<boolean>
-  /** How long a step may wait for a queue that no worker serves. */
-  unservedMs: number
   onError(error: unknown): void
 }
 
@@ -46,16 +44,20 @@ async function lookAfter(options: SweeperOptions, record: JobRecord): Promise<vo
     const step = placeholder(record)
     const end = endNow(job, steps, { kind: 'past_deadline' }, nowMs)
     await commitAdvance(options, { step, job, fence: 'override' }, null, end)
+    const pending = advance(job, steps, null, job.submittedAtMs).next
+    if (pending) await options.queue.drop(pending)
     return
   }
   const { next } = advance(job, steps, null, nowMs)
   if (next === null) return
   if (await waitsInVain(options, record, next)) {
-    await recordStep(options, { step: next, job, steps, fence: 'unleased' }, unserved(next, nowMs))
+    const at = { step: next, job, steps, fence: 'unleased' } as const
+    const { reply } = await recordStep(options, at, unserved(next, nowMs))
+    if (reply === 'ok') await options.queue.drop(next)
     return
   }
   await options.queue.revive(next)
-  await options.store.lookAgain(job.id, nowMs + Math.min(LOOK_AGAIN_MS, options.unservedMs))
+  await options.store.lookAgain(job.id, nextLookMs(options))
 }
 
 async function waitsInVain(
