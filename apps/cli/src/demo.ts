@@ -1,9 +1,10 @@
+import { execFile } from 'node:child_process'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { JobResult } from '@hyperguild/core/result.ts'
-import type { Environment } from '@hyperguild/io/config/environment.ts'
+import { type Environment, environmentWith } from '@hyperguild/io/config/environment.ts'
 import { type DemoJob, demoJobs, SAMPLE_PROJECT } from './demo-jobs.ts'
 import { type Fleet, mustSimulate, startFleet } from './fleet.ts'
 import { untilInterrupted } from './interrupt.ts'
@@ -65,6 +66,7 @@ async function runJobs(
     say(`\n${style('bold', 'The trail')}`)
     say(trail(results))
     say(`\n${totals(results)}`)
+    say(await projectState(projectRoot, results))
     return results
   } finally {
     await client.close()
@@ -81,7 +83,14 @@ async function runJob(
   const status = result.status === 'pass' ? style('green', 'pass') : style('red', result.status)
   say(`  ${status}  ${result.message}`)
   for (const line of outputLines(result)) say(wrapped(line, '      '))
+  if (result.patch) say(`      ${patchLine(result.patch)}`)
   return result
+}
+
+function patchLine({ files, applied, reason }: NonNullable<JobResult['patch']>): string {
+  const changes = files.map((f) => `${f.path} +${f.addedLines ?? '?'} -${f.removedLines ?? '?'}`)
+  const fate = applied ? 'applied to the project' : `not applied: ${reason}`
+  return `patch ${changes.join(', ')}: ${fate}`
 }
 
 function coloured(message: string): string {
@@ -89,6 +98,19 @@ function coloured(message: string): string {
     .replace(/\) accept\b/, `) ${style('green', 'accept')}`)
     .replace(/\) escalate\b/, `) ${style('yellow', 'escalate')}`)
     .replace(/\) error\b/, `) ${style('red', 'error')}`)
+}
+
+/** What the jobs did to the project itself, and whether its tests pass. */
+async function projectState(projectRoot: string, results: readonly JobResult[]): Promise<string> {
+  const applied = results.filter((result) => result.patch?.applied).length
+  const files = new Set(results.flatMap((r) => r.patch?.files.map((file) => file.path) ?? []))
+  const tests = await new Promise<string>((resolve) => {
+    const options = { cwd: projectRoot, env: environmentWith({ NODE_TEST_CONTEXT: undefined }) }
+    execFile(process.execPath, ['--test'], options, (error) =>
+      resolve(error ? style('red', 'fail') : style('green', 'pass')),
+    )
+  })
+  return `The project was changed ${applied} times, once for each accepted patch (${[...files].join(', ')}); its tests ${tests}.`
 }
 
 function trail(results: readonly JobResult[]): string {
