@@ -103,11 +103,14 @@ function inputOf(text: string): unknown {
   }
 }
 
-function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage): Usage {
+function usageOf({ inputTokens, outputTokens, raw }: LanguageModelV4Usage): Usage {
+  const cacheCreation = raw?.cache_creation as { ephemeral_1h_input_tokens?: number } | undefined
+  const cacheWrite1hTokens = cacheCreation?.ephemeral_1h_input_tokens
   return {
     inputTokens: inputTokens.total ?? null,
     outputTokens: outputTokens.total ?? null,
     cacheReadTokens: inputTokens.cacheRead ?? null,
     cacheWriteTokens: inputTokens.cacheWrite ?? null,
+    ...(cacheWrite1hTokens ? { cacheWrite1hTokens } : {}),
   }
 }
