@@ -9,6 +9,8 @@ export interface Usage {
   outputTokens: number | null
   cacheReadTokens: number | null
   cacheWriteTokens: number | null
+  /** Those of `cacheWriteTokens` that the cache keeps for an hour, which costs more; absent where there are none. */
+  cacheWrite1hTokens?: number
 }
 
 export const NO_USAGE: Usage = {
@@ -21,11 +23,13 @@ export const NO_USAGE: Usage = {
 /** Adds what is known; a figure that neither side knows stays unknown. */
 export function addUsage(a: Usage, b: Usage): Usage {
   const sum = (x: number | null, y: number | null) => (x === null ? y : y === null ? x : x + y)
+  const writtenFor1h = (a.cacheWrite1hTokens ?? 0) + (b.cacheWrite1hTokens ?? 0)
   return {
     inputTokens: sum(a.inputTokens, b.inputTokens),
     outputTokens: sum(a.outputTokens, b.outputTokens),
     cacheReadTokens: sum(a.cacheReadTokens, b.cacheReadTokens),
     cacheWriteTokens: sum(a.cacheWriteTokens, b.cacheWriteTokens),
+    ...(writtenFor1h > 0 ? { cacheWrite1hTokens: writtenFor1h } : {}),
   }
 }
 

@@ -1,9 +1,12 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { NO_USAGE } from '@hyperguild/core/chat.ts'
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import { type JsonSchema, zodFrom } from '@hyperguild/core/json-schema.ts'
-import { chainFor } from '@hyperguild/core/models-config.ts'
+import { tierOf } from '@hyperguild/core/model.ts'
+import { chainFor, modelsNamedIn } from '@hyperguild/core/models-config.ts'
+import { priceOf } from '@hyperguild/core/price.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkConfig, loadConfig } from './load-config.ts'
@@ -12,6 +15,7 @@ const shipped = resolve(import.meta.dirname, '../../../../config')
 const places = {
   configDir: shipped,
   modelsFile: join(shipped, 'models.yaml'),
+  pricesFile: join(shipped, 'prices.yaml'),
   llamaSwapUrl: undefined,
 }
 
@@ -165,6 +169,32 @@ test('problems of all files come at once, and a broken skill file is still a kno
     'skills/review.md:1: must start with frontmatter: YAML between two lines of ---',
   ])
   expect(() => loadConfig({ ...places, configDir, modelsFile })).toThrow(new ConfigError(problems))
+})
+
+test('a problem in the price list is told with its line, among those of the other files', () => {
+  const pricesFile = join(dir, 'prices.yaml')
+  const row = '{input_usd_per_mtok: 1, output_usd_per_mtok: -1, cache_red_usd_per_mtok: 1}'
+  writeFileSync(pricesFile, `version: today\nmodels:\n  claude-a: ${row}\n  claude-b: {}\n`)
+  const problems = checkConfig({ ...places, pricesFile })
+  expect(problems.map((problem) => problem.replace(`${dir}/`, ''))).toEqual([
+    'prices.yaml:1: version: must be the day of the prices, such as 2026-11-22',
+    'prices.yaml:3: models.claude-a.cache_red_usd_per_mtok: unknown key; did you mean cache_read_usd_per_mtok?',
+    'prices.yaml:3: models.claude-a.output_usd_per_mtok: must not be below 0',
+    'prices.yaml:4: models.claude-b.input_usd_per_mtok: is missing',
+    'prices.yaml:4: models.claude-b.output_usd_per_mtok: is missing',
+  ])
+  expect(() => loadConfig({ ...places, pricesFile })).toThrow(new ConfigError(problems))
+})
+
+test('every cloud model that the shipped chains name has a list price', () => {
+  const { models, prices } = loadConfig(places)
+  const cloud = modelsNamedIn(models).filter((model) => tierOf(model) !== 'local')
+  expect(cloud.length).toBeGreaterThan(0)
+  const usage = { ...NO_USAGE, inputTokens: 1e6, outputTokens: 1e6 }
+  for (const model of cloud) {
+    const price = priceOf({ list: prices, models: {} }, { model, usage, durationMs: 1 })
+    expect(price, model).toMatchObject({ basis: 'list', priceVersion: prices.version })
+  }
 })
 
 test('without the config folder both files say what to do', () => {

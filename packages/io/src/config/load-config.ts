@@ -2,18 +2,21 @@ import { join } from 'node:path'
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import type { Validation } from '@hyperguild/core/json-schema.ts'
 import type { ModelsConfig } from '@hyperguild/core/models-config.ts'
+import type { PriceList } from '@hyperguild/core/price.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
 import type { Environment } from './environment.ts'
 import { checkModels } from './load-models.ts'
+import { checkPrices } from './load-prices.ts'
 import { checkSkills } from './load-skills.ts'
 
-type Places = Pick<Environment, 'configDir' | 'modelsFile' | 'llamaSwapUrl'>
+type Places = Pick<Environment, 'configDir' | 'modelsFile' | 'pricesFile' | 'llamaSwapUrl'>
 
 /** What the configuration files say. */
 export interface Config {
   readonly models: Readonly<ModelsConfig>
   /** By tool name; stages are among them. */
   readonly skills: ReadonlyMap<string, Skill>
+  readonly prices: Readonly<PriceList>
 }
 
 /**
@@ -21,12 +24,17 @@ export interface Config {
  * @throws {ConfigError} with every problem of every file
  */
 export function loadConfig(environment: Places): Config {
-  const { skills, models } = checkFiles(environment)
-  if (!skills.ok || !models.ok) throw new ConfigError(problemsIn({ skills, models }))
+  const checked = checkFiles(environment)
+  const { skills, models, prices } = checked
+  if (!skills.ok || !models.ok || !prices.ok) throw new ConfigError(problemsIn(checked))
   const { llamaSwapUrl } = environment
   const overrides = llamaSwapUrl === undefined ? {} : { llama_swap_url: llamaSwapUrl }
   for (const skill of skills.value.values()) freeze(skill)
-  return Object.freeze({ models: freeze({ ...models.value, ...overrides }), skills: skills.value })
+  return Object.freeze({
+    models: freeze({ ...models.value, ...overrides }),
+    skills: skills.value,
+    prices: freeze(prices.value),
+  })
 }
 
 /** Every problem of every configuration file, each as `file:line: key: what`. */
@@ -37,16 +45,17 @@ export function checkConfig(environment: Places): string[] {
 interface CheckedFiles {
   skills: Validation<ReadonlyMap<string, Skill>>
   models: Validation<ModelsConfig>
+  prices: Validation<PriceList>
 }
 
-function checkFiles({ configDir, modelsFile }: Places): CheckedFiles {
+function checkFiles({ configDir, modelsFile, pricesFile }: Places): CheckedFiles {
   const skills = checkSkills(join(configDir, 'skills'))
   const names = skills.names.length > 0 ? skills.names : undefined
-  return { skills, models: checkModels(modelsFile, names) }
+  return { skills, models: checkModels(modelsFile, names), prices: checkPrices(pricesFile) }
 }
 
-function problemsIn({ skills, models }: CheckedFiles): string[] {
-  return [...(models.ok ? [] : models.problems), ...(skills.ok ? [] : skills.problems)]
+function problemsIn({ skills, models, prices }: CheckedFiles): string[] {
+  return [models, skills, prices].flatMap((checked) => (checked.ok ? [] : checked.problems))
 }
 
 function freeze<T extends object>(value: T): Readonly<T> {
