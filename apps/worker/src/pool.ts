@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import type { ChatModel } from '@hyperguild/core/chat.ts'
 import { ConfigError } from '@hyperguild/core/errors.ts'
+import { callSettings } from '@hyperguild/core/backend.ts'
 import { type Pool, poolOf } from '@hyperguild/core/model.ts'
 import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
 import { type Environment, searchPath } from '@hyperguild/io/config/environment.ts'
 import type { Config } from '@hyperguild/io/config/load-config.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
-import { createChatModel } from '@hyperguild/io/models/chat-model.ts'
-import { askWarm } from '@hyperguild/io/models/warm-state.ts'
+import { chatThrough } from '@hyperguild/io/models/chat-model.ts'
+import { endpointsFor, findEndpoint } from '@hyperguild/io/models/endpoints.ts'
+import { isWarm } from '@hyperguild/io/models/warm-state.ts'
 import type { Service } from '@hyperguild/io/process/service.ts'
 import { createJobQueue } from '@hyperguild/io/queue/job-queue.ts'
 import { createJobStore } from '@hyperguild/io/queue/job-store.ts'
@@ -33,6 +36,8 @@ export interface PoolOptions {
   /** Only these models; all of the tier when absent. */
   models?: readonly string[]
   concurrency?: number
+  /** Instead of the model servers that the environment names, for who measures everything but them. */
+  chat?: ChatModel
 }
 
 /** Serves one queue per model of a tier. */
@@ -52,14 +57,14 @@ export async function startPool(options: PoolOptions): Promise<Service> {
     now: Date.now,
     unservedMs: environment.unservedMs,
     workerId: `${tier}-${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
-    chat: createChatModel(endpointsFrom(environment, tier)),
+    chat: options.chat ?? createChatModel(endpointsFrom(environment, tier)),
     skills: config.skills,
     roots: environment.roots,
     repoHosts: environment.repoHosts,
     dataDir: environment.dataDir,
     sandbox: { level: sandbox.level, toolchain },
     verifierTimeoutMs: environment.verifierSeconds * 1000,
-    askWarm: warmthFrom(config),
+    askWarm: warmthFrom(config, environment),
     log,
   }
   const onError = (error: unknown) => log.warn({ err: error }, 'background_error')
@@ -117,28 +122,14 @@ function concurrencyOf(environment: Environment, tier: Pool): number {
   return tier === 'local' ? environment.localConcurrency : environment.cloudConcurrency
 }
 
-/** A pool is given only the endpoints of its own tier, so that cloud keys stay in cloud workers. */
-function endpointsFrom(
+/** Whether a model is in memory; a model that no server is known for is not. */
+function warmthFrom(
+  { models }: Config,
   environment: Environment,
-  tier: Pool,
-): Parameters<typeof createChatModel>[0] {
-  const { litellmBaseUrl, litellmApiKey, anthropicApiKey, anthropicBaseUrl } = environment
-  if (tier === 'local') {
-    const local = litellmBaseUrl
-      ? { baseUrl: litellmBaseUrl, ...(litellmApiKey ? { apiKey: litellmApiKey } : {}) }
-      : null
-    return { local, cloud: null }
-  }
-  const cloud = anthropicApiKey
-    ? { apiKey: anthropicApiKey, ...(anthropicBaseUrl ? { baseUrl: anthropicBaseUrl } : {}) }
-    : null
-  return { local: null, cloud }
-}
-
-function warmthFrom(config: Config): (model: string) => Promise<boolean> {
-  const llamaSwapUrl = config.models.llama_swap_url
+): (model: string) => Promise<boolean> {
   return async (model) => {
-    if (poolOf(model) === 'cloud') return true
-    return llamaSwapUrl !== undefined && askWarm({ llamaSwapUrl, model })
+    const endpoint = findEndpoint(models, environment, model)
+    if (typeof endpoint === 'string') return false
+    return isWarm(endpoint, { llamaSwapUrl: models.llama_swap_url })
   }
 }

@@ -71,7 +71,16 @@ export function problemsOf(error: z.ZodError): string[] {
   })
 }
 
-/** @throws {Error} when the schema uses a keyword zod cannot express. */
+const compiled = new WeakMap<JsonSchema, z.ZodType>()
+
+/**
+ * Each schema object is compiled once, which takes longer than the rest of what a step does in this process.
+ * @throws {Error} when the schema uses a keyword zod cannot express.
+ */
 export function zodFrom(schema: JsonSchema): z.ZodType {
-  return z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0])
+  const known = compiled.get(schema)
+  if (known) return known
+  const made = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0])
+  compiled.set(schema, made)
+  return made
 }
