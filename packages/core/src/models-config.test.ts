@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { RequestError } from './errors.ts'
 import {
+  baselineFor,
   chainFor,
   type ModelsConfig,
   modelsNamedIn,
@@ -42,6 +43,21 @@ describe('three layers choose the chain:', () => {
       'ollama/qwen',
       'claude-sonnet-4-6',
     ])
+  })
+})
+
+describe('a job is compared with', () => {
+  test.each([
+    ['the configured baseline', { baseline: 'claude-opus-5-5' }, ['claude-a'], 'claude-opus-5-5'],
+    [
+      'else the last cloud model of its chain',
+      {},
+      ['ollama/b', 'claude-a', 'claude-b'],
+      'claude-b',
+    ],
+    ['else the verifier', {}, ['ollama/b'], 'claude-sonnet-4-6'],
+  ])('%s', (_, changes, chain, baseline) => {
+    expect(baselineFor({ ...config, ...changes }, chain)).toBe(baseline)
   })
 })
 

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { BACKEND_KINDS, HOSTED_URLS } from './backend-kinds.ts'
 import { RequestError } from './errors.ts'
-import { queueOf } from './model.ts'
+import { poolOf, queueOf } from './model.ts'
 import { didYouMean } from './nearest.ts'
 import { VERIFY_MODES, type VerifyMode } from './skill.ts'
 
@@ -69,6 +69,8 @@ const modelSchema = z.strictObject({
 /** config/models.yaml. */
 export const modelsConfigSchema = z.strictObject({
   verifier: modelName.describe('the model that judges local outputs, such as claude-sonnet-4-6'),
+  /** The model that would do all the work otherwise, which savings are estimated against; it need not be in a chain. */
+  baseline: modelName.optional(),
   llama_swap_url: httpUrl.optional(),
   default_chain: chain,
   skills: z
@@ -133,7 +135,7 @@ export function queueClashesIn(config: ModelsConfig): { path: Path; problem: str
 
 /** Settings of models that nothing uses, and backends that are not there: both are mostly misspelt names. */
 function danglingNamesIn(config: ModelsConfig): { path: Path; problem: string }[] {
-  const used = modelsNamedIn(config)
+  const used = [...modelsNamedIn(config), ...(config.baseline ? [config.baseline] : [])]
   const backends = Object.keys(config.backends ?? {})
   return Object.entries(config.models ?? {}).flatMap(([model, { backend }]) => [
     ...(used.includes(model)
@@ -177,6 +179,11 @@ export function chainFor(
     'unknown_model',
     `model: "${pinned}" is not in models.yaml; use one of ${known.join(', ')}, or leave model out`,
   )
+}
+
+/** What a job is compared with: the configured baseline, else the last cloud model of its chain, else the verifier. */
+export function baselineFor(config: ModelsConfig, chain: readonly string[]): string {
+  return config.baseline ?? chain.findLast((model) => poolOf(model) === 'cloud') ?? config.verifier
 }
 
 /** Who must be satisfied, where models.yaml says it for a skill (by tool name, then by family). */
