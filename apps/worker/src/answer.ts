@@ -11,7 +11,7 @@ import { readingTools } from '@hyperguild/io/work/reading-tools.ts'
 import { writeWorkspaceFile } from '@hyperguild/io/work/workspace-files.ts'
 import { type Attempting, namedFiles, runChecks, tasksFor } from './attempting.ts'
 import type { Attempted } from './generate.ts'
-import { accessTo, type Finished, finished, loopLimits } from './loop-options.ts'
+import { accessTo, type Finished, finished, loopOptionsFor } from './loop-options.ts'
 import type { Project } from './project.ts'
 
 type Output = Readonly<Record<string, unknown>>
@@ -69,7 +69,7 @@ async function askModel(
     task,
     tools: project ? lazyReadingTools(project, skill, nonce) : [],
     answerSchema: skill.output ?? {},
-    limits: loopLimits(skill, model),
+    ...loopOptionsFor(deps, skill, model),
   }
   return finished(await runLoop(options, signal))
 }

@@ -31,6 +31,7 @@ type Fact = { title: string; text: string }
 
 /** The files a task names. @throws {RequestError} when one of them cannot be read */
 export async function namedFiles({
+  deps,
   project,
   skill,
   job,
@@ -39,7 +40,7 @@ export async function namedFiles({
   if (project === null) return []
   const gathered = await gatherFiles(project.root, skill, job.input)
   if (!gathered.ok) throw new RequestError('invalid_argument', gathered.problem)
-  return packFiles(gathered.files, contextTokensOf(model))
+  return packFiles(gathered.files, contextTokensOf(deps, model))
 }
 
 /** The task for the model, and the same without what an earlier attempt taught, for the verifier. */

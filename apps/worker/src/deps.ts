@@ -1,3 +1,4 @@
+import type { CallSettings } from '@hyperguild/core/backend.ts'
 import type { ChatModel } from '@hyperguild/core/chat.ts'
 import type { SandboxLevel } from '@hyperguild/core/evidence.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
@@ -9,6 +10,8 @@ import type { Toolchain } from '@hyperguild/io/work/toolchain.ts'
 export interface WorkerDeps extends JobRecords {
   workerId: string
   chat: ChatModel
+  /** What models.yaml says of how to talk to a model. */
+  settingsOf(model: string): CallSettings
   skills: ReadonlyMap<string, Skill>
   /** Directories under which projects may lie. */
   roots: readonly string[]

@@ -1,5 +1,6 @@
 import { RequestError } from '@hyperguild/core/errors.ts'
 import { problemsIn } from '@hyperguild/core/evidence.ts'
+import { ModelFailure } from '@hyperguild/core/failure.ts'
 import { disciplineFor } from '@hyperguild/core/prompt.ts'
 import { runLoop } from '@hyperguild/io/work/agent-loop.ts'
 import { capturePatch } from '@hyperguild/io/work/capture-patch.ts'
@@ -8,7 +9,7 @@ import type { LoopTool } from '@hyperguild/io/work/loop-tool.ts'
 import type { Workspace } from '@hyperguild/io/work/workspace.ts'
 import { type Attempting, namedFiles, runChecks, tasksFor } from './attempting.ts'
 import type { Attempted } from './generate.ts'
-import { accessTo, type Finished, finished, loopLimits } from './loop-options.ts'
+import { accessTo, type Finished, finished, loopOptionsFor } from './loop-options.ts'
 import { type TestBench, testBench } from './test-bench.ts'
 
 /** An attempt of a skill that changes files: the model works in a private copy, the worker proves what came of it. */
@@ -50,6 +51,10 @@ async function letModelEdit(
   task: string,
   signal: AbortSignal,
 ): Promise<Finished> {
+  if (deps.settingsOf(model).tools === 'none') {
+    const message = `${skill.name} needs tools, and models.yaml says tools: none of ${model}`
+    throw new ModelFailure('tools_unsupported', message)
+  }
   const watched = watchEdits(
     editingTools(accessTo(workspace.tree, skill, nonce), (s) => bench.run(workspace.tree, s)),
   )
@@ -60,7 +65,7 @@ async function letModelEdit(
     task,
     tools: watched.tools,
     answerSchema: skill.output ?? {},
-    limits: loopLimits(skill, model),
+    ...loopOptionsFor(deps, skill, model),
     finishNeeds: watched.finishNeeds,
   }
   return finished(await runLoop(options, signal))

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import { callSettings } from '@hyperguild/core/backend.ts'
 import type { ChatModel } from '@hyperguild/core/chat.ts'
 import { ConfigError } from '@hyperguild/core/errors.ts'
-import { callSettings } from '@hyperguild/core/backend.ts'
 import { type Pool, poolOf } from '@hyperguild/core/model.ts'
 import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
 import { type Environment, searchPath } from '@hyperguild/io/config/environment.ts'
@@ -57,7 +57,8 @@ export async function startPool(options: PoolOptions): Promise<Service> {
     now: Date.now,
     unservedMs: environment.unservedMs,
     workerId: `${tier}-${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
-    chat: options.chat ?? createChatModel(endpointsFrom(environment, tier)),
+    chat: options.chat ?? chatThrough(endpointsFor(config.models, environment, models)),
+    settingsOf: (model) => callSettings(config.models, environment, model),
     skills: config.skills,
     roots: environment.roots,
     repoHosts: environment.repoHosts,

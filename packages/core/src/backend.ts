@@ -71,6 +71,16 @@ export function resolveModel(
   return { ok: true, value: { model, servedName, backend, settings } }
 }
 
+/** How models.yaml wants a model talked to; nothing is said of a model that no server is known for. */
+export function callSettings(
+  config: ServingConfig,
+  defaults: BackendDefaults,
+  model: string,
+): CallSettings {
+  const resolved = resolveModel(config, defaults, model)
+  return resolved.ok ? resolved.value.settings : settingsOf({}, null)
+}
+
 /** Every backend that one of these models is served by, each once. */
 export function backendsServing(
   config: ServingConfig,
@@ -154,9 +164,9 @@ function backendOf(name: string, config: BackendConfig): Backend {
   }
 }
 
-function settingsOf(own: ModelSettings, backend: Backend): CallSettings {
+function settingsOf(own: ModelSettings, backend: Backend | null): CallSettings {
   return {
-    contextTokens: own.context ?? backend.contextTokens,
+    contextTokens: own.context ?? backend?.contextTokens ?? null,
     effort: own.effort ?? null,
     temperature: own.temperature ?? null,
     reasoning: own.reasoning ?? null,

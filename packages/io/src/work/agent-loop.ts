@@ -29,10 +29,21 @@ export interface LoopResult {
 }
 
 /**
- * Lets a model work with tools until it answers or a limit ends it.
+ * Lets a model work with tools until it answers or a limit ends it. When the server says that it cannot offer tools, and
+ * nobody said how they are to be called, the model is told to write its calls as text.
  * @throws {ModelFailure} of the chat, with the usage of the whole loop; the reason of `signal` when it aborts
  */
 export async function runLoop(options: LoopOptions, signal: AbortSignal): Promise<LoopResult> {
+  try {
+    return await runInMode(options, signal)
+  } catch (error) {
+    const isToolless = error instanceof ModelFailure && error.failure === 'tools_unsupported'
+    if (!isToolless || options.toolMode !== undefined) throw error
+    return await runInMode({ ...options, toolMode: 'text' }, signal)
+  }
+}
+
+async function runInMode(options: LoopOptions, signal: AbortSignal): Promise<LoopResult> {
   const run = startRun(options)
   const now = options.now ?? (() => performance.now())
   const startedAtMs = now()

@@ -39,8 +39,11 @@ export interface LoopOptions {
   tools: readonly LoopTool[]
   answerSchema: JsonSchema
   limits?: Partial<LoopLimits>
-  /** `text` for servers that know no tools: calls are then described in the system text. */
-  toolMode?: 'native' | 'text'
+  /**
+   * `text` for servers that know no tools: calls are then described in the system text. `none` for models that can
+   * call none: they must answer at once. When absent, native as long as the server takes it.
+   */
+  toolMode?: 'native' | 'text' | 'none'
   /** Why the work may not end yet, for the model; null when it may. */
   finishNeeds?: () => string | null
   onStep?: (step: LoopStep) => void
@@ -77,7 +80,8 @@ export interface LoopRun {
 }
 
 export function startRun(options: LoopOptions): LoopRun {
-  const { tools, answerSchema, toolMode } = options
+  const { answerSchema, toolMode } = options
+  const tools = toolMode === 'none' ? [] : options.tools
   const finish: ToolSpec = {
     name: 'finish',
     description: 'End your work with this answer.',
