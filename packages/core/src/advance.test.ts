@@ -130,6 +130,7 @@ test('the end of a job carries its result, its log line and the notice for whoev
   expect(end!.entry).toEqual({
     session_id: 'session-1',
     job_id: 'job-1',
+    principal: 'local',
     timestamp: '1970-01-01T00:00:06.000Z',
     skill: 'review',
     phase: 'review',

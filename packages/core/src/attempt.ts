@@ -62,7 +62,7 @@ export function attemptOf(one: Try, number: number, accepted: boolean): Attempt 
     duration_ms: Math.round((verify ?? generate).finishedAtMs - generate.startedAtMs),
     warm_start: generate.warmStart,
     verified: isVerified(generate.outcome),
-    verdict: accepted ? 'accept' : verdictOf(generate.outcome),
+    verdict: accepted ? 'accept' : verdictOf(one),
     feedback: verify ? feedbackOfVerify(verify.outcome) : feedbackOfGenerate(generate.outcome),
     output_summary: summaryOf(generate.outcome),
     runner_output: (evidence.after ?? evidence.before)?.output.slice(-RUNNER_OUTPUT_CHARS) ?? '',
@@ -94,8 +94,12 @@ function isVerified(outcome: GenerateOutcome): boolean {
   return outcome.kind === 'candidate' && outcome.evidence.after !== null
 }
 
-function verdictOf(outcome: GenerateOutcome): Verdict {
-  return outcome.kind === 'failed' || outcome.kind === 'bad_input' ? 'error' : 'escalate'
+function verdictOf({ generate, verify }: Try): Verdict {
+  const { kind } = generate.outcome
+  if (kind === 'failed' || kind === 'bad_input') return 'error'
+  return verify?.outcome.kind === 'failed' && verify.outcome.failure === 'cancelled'
+    ? 'error'
+    : 'escalate'
 }
 
 function feedbackOfGenerate(outcome: GenerateOutcome): string {

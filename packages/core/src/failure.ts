@@ -22,6 +22,7 @@ export const FAILURES = [
   'unserved',
   'worker_died',
   'loop_limit',
+  'cancelled',
   'internal',
 ] as const
 export type Failure = (typeof FAILURES)[number]

@@ -24,6 +24,10 @@ export interface Job {
   /** Whether an accepted patch goes into the caller's own tree. */
   apply: boolean
   principal: string
+  /** Equal for calls that ask for the same, from the same principal; absent in jobs of before there was one. */
+  callKey?: string
+  /** The caller named the call: it is joined even when it is done. */
+  named?: boolean
   sessionId: string
   /** The session's earlier entries as text, oldest first; empty without a session. */
   history: string

@@ -13,6 +13,8 @@ export interface JobResult {
   job_id: string
   session_id: string
   status: FinalStatus
+  /** How the job came to its end. */
+  ended: Ending['kind']
   skill: string
   phase: string
   /** Relative to project_root; empty when no file came of it. */
@@ -35,6 +37,8 @@ export interface JobResult {
 export interface SessionEntry {
   session_id: string
   job_id: string
+  /** Who called; absent in lines of before there were principals. */
+  principal?: string
   timestamp: string
   skill: string
   phase: string
@@ -61,6 +65,7 @@ export function resultOf(job: Job, steps: readonly Step[], end: Ending, nowMs: n
     job_id: job.id,
     session_id: job.sessionId,
     status: statusOf(job, end, last),
+    ended: end.kind,
     skill: job.skill,
     phase: job.phase,
     file_path: patch?.files[0]?.path ?? '',
@@ -83,6 +88,7 @@ export function entryOf(job: Job, result: JobResult, nowMs: number): SessionEntr
   return {
     session_id: job.sessionId,
     job_id: job.id,
+    principal: job.principal,
     timestamp: new Date(nowMs).toISOString(),
     skill: job.skill,
     phase: job.phase,
