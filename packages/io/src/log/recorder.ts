@@ -55,7 +55,7 @@ async function recordOn(options: RecorderOptions, signal: AbortSignal): Promise<
       if (await holdLease(options)) await recordBatch(options, signal)
       else await pause(BLOCK_MS, undefined, { signal })
     } catch (error) {
-      if (signal.aborted) return
+      if (signal.aborted) break
       options.onError(error)
       await pause(AFTER_ERROR_MS, undefined, { signal }).catch(() => {})
     }
