@@ -45,9 +45,13 @@ export async function freezeBase(
 }
 
 async function writeBase(gitDir: string, unread: string[], signal: AbortSignal): Promise<void> {
-  const leftOut = [...unread, ...(await dropUnsafeEntries(gitDir, signal))]
-  const tree = (await runGit(['write-tree'], { gitDir }, signal)).toString().trim()
+  const writeTree = async () => (await runGit(['write-tree'], { gitDir }, signal)).toString().trim()
+  // Most projects hold nothing unsafe, so the tree is written while that is found out.
+  const [unsafe, wholeTree] = await Promise.all([findUnsafeEntries(gitDir, signal), writeTree()])
+  const tree =
+    unsafe.length === 0 ? wholeTree : await dropEntries(gitDir, unsafe, signal).then(writeTree)
   const committed = await runGit(['commit-tree', tree, '-m', 'base'], { gitDir }, signal)
+  const leftOut = [...unread, ...unsafe.map((entry) => entry.shown)]
   const facts: Omit<Base, 'gitDir'> = { commit: committed.toString().trim(), tree, leftOut }
   await writeFile(join(gitDir, 'base.json'), JSON.stringify(facts))
 }
@@ -57,30 +61,31 @@ async function readBase(gitDir: string): Promise<Base | null> {
   return text === null ? null : { gitDir, ...JSON.parse(text) }
 }
 
-/** Takes out submodules, and links that leave the project or might. */
-async function dropUnsafeEntries(gitDir: string, signal: AbortSignal): Promise<string[]> {
+interface UnsafeEntry {
+  /** As latin1, which keeps every byte. */
+  path: string
+  shown: string
+}
+
+/** Submodules, and links that leave the project or might. */
+async function findUnsafeEntries(gitDir: string, signal: AbortSignal): Promise<UnsafeEntry[]> {
   const listed = (await runGit(['ls-files', '-s', '-z'], { gitDir }, signal)).toString('latin1')
   const entries = [...listed.matchAll(/(?<=^|\0)(1[26]0000) (\w+) 0\t([^\0]*)\0/g)]
   const links = entries.filter(([, mode]) => mode === '120000')
-  const targets = await readBlobs(
-    gitDir,
-    links.map(([, , blob]) => blob!),
-    signal,
-  )
-  const leftOut: string[] = []
-  const dropped: string[] = []
-  for (const [, mode, blob, path] of entries) {
-    const shown = Buffer.from(path!, 'latin1').toString()
-    const target = mode === '120000' ? targets.get(blob!)!.toString() : null
-    if (target !== null && linkStaysInside(shown, target)) continue
-    leftOut.push(target === null ? `${shown} (a submodule)` : `${shown} (a link to ${target})`)
-    dropped.push(`${path}\0`)
-  }
-  if (dropped.length > 0) {
-    const input = Buffer.from(dropped.join(''), 'latin1')
-    await runGit(['update-index', '-z', '--force-remove', '--stdin'], { gitDir, input }, signal)
-  }
-  return leftOut
+  const blobs = links.map(([, , blob]) => blob!)
+  const targets = await readBlobs(gitDir, blobs, signal)
+  return entries.flatMap(([, mode, blob, path]) => {
+    const name = Buffer.from(path!, 'latin1').toString()
+    if (mode === '160000') return [{ path: path!, shown: `${name} (a submodule)` }]
+    const target = targets.get(blob!)!.toString()
+    if (linkStaysInside(name, target)) return []
+    return [{ path: path!, shown: `${name} (a link to ${target})` }]
+  })
+}
+
+async function dropEntries(gitDir: string, entries: readonly UnsafeEntry[], signal: AbortSignal) {
+  const input = Buffer.from(entries.map((entry) => `${entry.path}\0`).join(''), 'latin1')
+  await runGit(['update-index', '-z', '--force-remove', '--stdin'], { gitDir, input }, signal)
 }
 
 /**

@@ -1,6 +1,6 @@
 import { lstat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { runGit } from './git.ts'
+import { GitError, runGit } from './git.ts'
 
 /** Installed packages: never copied, but tests need them, so the sandbox may show them at the same place. */
 const DEPENDENCIES = ['node_modules', '.venv', 'venv', 'vendor']
@@ -10,11 +10,12 @@ const EXCLUDES = ['--exclude-standard', ...NEVER_COPIED.map((name) => `--exclude
 
 /** Where git looks for a project's files: the project's own repository, or an empty one of ours when it has none. */
 export interface ProjectGit {
+  root: string
   gitDir: string
   /** The top of the work tree; the project may be a part of it. */
   workTree: string
-  /** The repository's object directory, when it can lend its objects. */
-  objects: string | null
+  /** Takes the repository's place when that cannot be read. */
+  emptyGitDir: string
 }
 
 /**
@@ -27,11 +28,19 @@ export async function findProjectGit(
   emptyGitDir: string,
   signal: AbortSignal,
 ): Promise<ProjectGit> {
-  const without: ProjectGit = { gitDir: emptyGitDir, workTree: root, objects: null }
+  const without = { root, gitDir: emptyGitDir, workTree: root, emptyGitDir }
   const workTree = await findTop(root)
   if (workTree === null) return without
-  const found = { gitDir: join(workTree, '.git'), workTree, cwd: root }
-  if (workTree !== root && (await isIgnored(found, signal))) return without
+  const found = { ...without, gitDir: join(workTree, '.git'), workTree }
+  return workTree !== root && (await isIgnored(found, signal)) ? without : found
+}
+
+/** The repository's object directory, or null when it cannot lend its objects. */
+export async function findObjects(
+  project: ProjectGit,
+  signal: AbortSignal,
+): Promise<string | null> {
+  if (project.gitDir === project.emptyGitDir) return null
   const args = [
     'rev-parse',
     '--show-object-format',
@@ -39,12 +48,9 @@ export async function findProjectGit(
     '--git-path',
     'objects',
   ]
-  // A broken repository is no reason to refuse a project: its files are there.
-  const answer = await runGit(args, found, signal).catch(() => null)
-  signal.throwIfAborted()
-  if (answer === null) return without
-  const [format, objects] = answer.toString().split('\n')
-  return { ...found, objects: format === 'sha1' && objects ? objects : null }
+  const answer = await runGit(args, project, signal).catch(nullIfUnreadable)
+  const [format, objects] = answer?.toString().split('\n') ?? []
+  return format === 'sha1' && objects ? objects : null
 }
 
 /** Paths relative to the project; latin1 strings, which keep every byte of names that are not UTF-8. */
@@ -56,12 +62,10 @@ export interface ProjectFiles {
 }
 
 export async function listProjectFiles(
-  root: string,
-  { gitDir, workTree }: ProjectGit,
+  project: ProjectGit,
   signal: AbortSignal,
 ): Promise<ProjectFiles> {
-  const args = ['ls-files', '-z', '--cached', '--others', ...EXCLUDES]
-  const listed = await runGit(args, { gitDir, workTree, cwd: root }, signal)
+  const listed = await listWith(['--cached', '--others'], project, signal)
   const paths = listed.toString('latin1').split('\0').slice(0, -1)
   return {
     paths: paths.filter((path) => !path.endsWith('/')),
@@ -71,12 +75,11 @@ export async function listProjectFiles(
 
 /** The ignored directories of installed packages, real directories only: a link could lead anywhere. */
 export async function listDependencies(
-  root: string,
-  { gitDir, workTree }: ProjectGit,
+  project: ProjectGit,
   signal: AbortSignal,
 ): Promise<{ from: string; at: string }[]> {
-  const args = ['ls-files', '-z', '--others', '--ignored', '--directory', ...EXCLUDES]
-  const listed = await runGit(args, { gitDir, workTree, cwd: root }, signal)
+  const { root } = project
+  const listed = await listWith(['--others', '--ignored', '--directory'], project, signal)
   const directories = listed
     .toString()
     .split('\0')
@@ -86,6 +89,19 @@ export async function listDependencies(
   return directories.filter((_, i) => real[i]).map((at) => ({ from: join(root, at), at }))
 }
 
+/** A broken repository is no reason to refuse a project: its files are there. */
+async function listWith(kinds: readonly string[], project: ProjectGit, signal: AbortSignal) {
+  const { root, gitDir, workTree, emptyGitDir } = project
+  const args = ['ls-files', '-z', ...kinds, ...EXCLUDES]
+  const listed = await runGit(args, { gitDir, workTree, cwd: root }, signal).catch(nullIfUnreadable)
+  return listed ?? runGit(args, { gitDir: emptyGitDir, workTree: root }, signal)
+}
+
+function nullIfUnreadable(error: unknown): null {
+  if (error instanceof GitError && error.exitCode !== null) return null
+  throw error
+}
+
 async function findTop(directory: string): Promise<string | null> {
   for (let at = directory; ; at = dirname(at)) {
     if (await lstat(join(at, '.git')).catch(() => null)) return at
@@ -93,16 +109,10 @@ async function findTop(directory: string): Promise<string | null> {
   }
 }
 
-async function isIgnored(
-  { gitDir, workTree, cwd }: { gitDir: string; workTree: string; cwd: string },
-  signal: AbortSignal,
-): Promise<boolean> {
-  const run = { gitDir, workTree, cwd: workTree }
-  const asked = runGit(['check-ignore', '-q', cwd], run, signal)
-  return asked.then(
-    () => true,
-    () => false,
-  )
+async function isIgnored(project: ProjectGit, signal: AbortSignal): Promise<boolean> {
+  const { gitDir, workTree, root } = project
+  const asked = runGit(['check-ignore', '-q', '--', root], { gitDir, workTree }, signal)
+  return asked.then(() => true, nullIfUnreadable).then((answer) => answer ?? false)
 }
 
 async function isRealDirectory(path: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import { RequestError } from '@hyperguild/core/errors.ts'
 import type { FillIndex } from './base-snapshot.ts'
 import { GitError, runGit } from './git.ts'
 import { lendObjects } from './git-dir.ts'
-import { findProjectGit, listProjectFiles } from './project-listing.ts'
+import { findObjects, findProjectGit, listProjectFiles } from './project-listing.ts'
 import { pathProblem } from './roots.ts'
 
 export interface BundleFile {
@@ -28,10 +28,16 @@ const BUNDLE_BYTES = 5 * 1024 * 1024
 export function fillFromDirectory(root: string): FillIndex {
   return async (gitDir, signal) => {
     const project = await findProjectGit(root, gitDir, signal)
-    const { paths, nested } = await listProjectFiles(root, project, signal)
+    const [{ paths, nested }, objects] = await Promise.all([
+      listProjectFiles(project, signal),
+      findObjects(project, signal),
+    ])
     // The project lends its objects: what it has committed need not be written again, only hashed.
-    if (project.objects) await lendObjects(gitDir, project.objects)
-    const skipped = await addFiles({ gitDir, workTree: root, paths }, signal)
+    if (objects) await lendObjects(gitDir, objects)
+    const skipped = await addFiles(
+      { gitDir, workTree: root, paths, areKnown: objects !== null },
+      signal,
+    )
     return [...nested, ...skipped].map(
       (path) =>
         `${Buffer.from(path, 'latin1')} (a repository of its own, or a directory where a file was tracked)`,
@@ -51,7 +57,7 @@ export function fillFromBundle(files: readonly BundleFile[]): FillIndex {
         await writeFile(join(workTree, path), content, { flag: 'wx' })
       }
       const paths = files.map(({ path }) => Buffer.from(posix.normalize(path)).toString('latin1'))
-      return await addFiles({ gitDir, workTree, paths }, signal)
+      return await addFiles({ gitDir, workTree, paths, areKnown: false }, signal)
     } catch (error) {
       if (!isNodeError(error)) throw error
       throw new RequestError('invalid_argument', `the bundle's paths collide (${error.code})`)
@@ -85,14 +91,20 @@ interface Addition {
   gitDir: string
   workTree: string
   paths: readonly string[]
+  /** Whether most contents are known already, so that hashing them is all there is to do. */
+  areKnown: boolean
 }
 
+// For unknown contents one pack instead of a file per object takes half the time, but writes before it looks.
+const INTO_PACK = ['core.bigFileThreshold=0', 'core.compression=0']
+const INTO_FILES = ['core.looseCompression=0']
+
 /** Adds files as they are on disk; one that is gone is left out. Returns directories listed as files, left out too. */
-async function addFiles({ gitDir, workTree, paths }: Addition, signal: AbortSignal) {
+async function addFiles(addition: Addition, signal: AbortSignal): Promise<string[]> {
+  const { gitDir, workTree, paths } = addition
+  const config = addition.areKnown ? INTO_FILES : INTO_PACK
   const update = (added: readonly string[]) => {
     const input = Buffer.from(added.map((path) => `${path}\0`).join(''), 'latin1')
-    // One pack, uncompressed, instead of a file per object: half the time for many files.
-    const config = ['core.bigFileThreshold=0', 'core.compression=0']
     const args = ['update-index', '--add', '--remove', '-z', '--stdin']
     return runGit(args, { gitDir, workTree, input, config }, signal)
   }

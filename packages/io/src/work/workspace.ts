@@ -130,7 +130,7 @@ function fillerOf({ source, dataDir, jobId, repoHosts = [] }: WorkspaceOptions):
 async function overlaysOf(source: WorkspaceSource, base: Base, signal: AbortSignal) {
   if (source.kind !== 'directory') return []
   const project = await findProjectGit(source.root, base.gitDir, signal)
-  return listDependencies(source.root, project, signal)
+  return listDependencies(project, signal)
 }
 
 async function checkOut(
