@@ -3,7 +3,7 @@ import type { Decision } from '@hyperguild/core/decide.ts'
 import type { Job, JobEvent } from '@hyperguild/core/job.ts'
 import { tierOf } from '@hyperguild/core/model.ts'
 import { failedWork, type Step, type Work } from '@hyperguild/core/step.ts'
-import type { Lease } from '@hyperguild/io/queue/job-queue.ts'
+import type { Lease, NotYet } from '@hyperguild/io/queue/job-queue.ts'
 import type { Begun } from '@hyperguild/io/queue/job-store.ts'
 import { commitAdvance, recordStep } from '@hyperguild/io/queue/record-step.ts'
 import { apply } from './apply.ts'
@@ -15,10 +15,14 @@ import { verify } from './verify.ts'
 /** A step that took so many workers down with it is given up. */
 const MAX_STARTS = 5
 
-type Todo = Exclude<Decision, { do: 'finish' }>
+type Todo = Exclude<Decision, { do: 'finish' | 'wait' }>
 
 /** Does one step of one job and records what came of it. Doing it again, here or elsewhere, changes nothing. */
-export async function runStep(deps: WorkerDeps, step: StepRef, lease: Lease): Promise<void> {
+export async function runStep(
+  deps: WorkerDeps,
+  step: StepRef,
+  lease: Lease,
+): Promise<NotYet | null> {
   const warmStart = step.kind !== 'generate' || (await deps.askWarm(step.model))
   const startedAtMs = deps.now()
   const begun = await deps.store.begin(step, startEvent(step, warmStart))
@@ -29,7 +33,10 @@ export async function runStep(deps: WorkerDeps, step: StepRef, lease: Lease): Pr
   const due = advance(job, steps, null, deps.now())
   if (due.decision.do === 'finish') {
     await commitAdvance(deps, at, null, due)
-    return
+    return null
+  }
+  if (due.decision.do === 'wait') {
+    return { hold: 'step', forMs: due.decision.untilMs - deps.now() }
   }
   const work =
     begun.starts > MAX_STARTS
@@ -44,6 +51,7 @@ export async function runStep(deps: WorkerDeps, step: StepRef, lease: Lease): Pr
     { job: job.id, step: step.step, model: step.model, ...summaryOf(record), reply },
     'step_recorded',
   )
+  return null
 }
 
 function perform(
@@ -67,10 +75,11 @@ async function handOver(
   deps: WorkerDeps,
   step: StepRef,
   begun: Exclude<Begun, { state: 'go' }>,
-): Promise<void> {
-  if (begun.state !== 'moved') return
+): Promise<null> {
+  if (begun.state !== 'moved') return null
   const { next } = advance(begun.job, begun.steps, null, deps.now())
   if (next?.step === step.step + 1) await deps.queue.add(next)
+  return null
 }
 
 function startEvent(step: StepRef, warmStart: boolean): JobEvent {

@@ -55,6 +55,12 @@ const NEXT: NextRow[] = [
     step({ step: 3, model: CLOUD, attempt: 3 }),
   ],
   [
+    'a busy model is followed by the same one, when its time has come',
+    [],
+    failed(SMALL, 'rate_limited', 'busy', 9000),
+    step({ step: 1, notBeforeMs: 12_000 }),
+  ],
+  [
     'an accepted candidate is followed by nothing',
     [candidate(SMALL)],
     verdict('accepted', 'Good.'),
@@ -105,6 +111,16 @@ test('an attempt is told once: when its last step is recorded', () => {
     ],
   })
   expect(advance(aJob(), [made, rejected], null, NOW)).toMatchObject({ attempt: null, events: [] })
+})
+
+test('a wait is told when it begins, and is no attempt yet', () => {
+  const busy = failed(SMALL, 'rate_limited', 'busy', 9000)
+  expect(advance(aJob(), [], busy, NOW)).toMatchObject({
+    attempt: null,
+    end: null,
+    events: [{ kind: 'waiting', model: SMALL, waitMs: 6000, reason: 'rate_limited' }],
+  })
+  expect(advance(aJob(), [busy], null, NOW).events).toEqual([])
 })
 
 test('the end of a job carries its result, its log line and the notice for whoever waits', () => {

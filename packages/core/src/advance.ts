@@ -16,6 +16,8 @@ export interface StepRef {
   /** The attempt it belongs to, from 1, of as many as the chain allows. */
   attempt: number
   of: number
+  /** Milliseconds since the epoch; at once when absent. */
+  notBeforeMs?: number
 }
 
 /** A deterministic queue id, so that queueing the same step twice is harmless. BullMQ forbids `:` in it. */
@@ -57,6 +59,7 @@ export function advance(
     end,
     events: [
       ...(attempt ? [judged(attempt, job.chain.length)] : []),
+      ...(step && decision.do === 'wait' ? [waiting(decision, nowMs)] : []),
       ...(end ? [{ kind: 'done' } as const] : []),
     ],
   }
@@ -90,14 +93,23 @@ function endOf(
 
 function stepAfter(job: Job, steps: readonly Step[], decision: Decision): StepRef | null {
   if (decision.do === 'finish') return null
+  const work = decision.do === 'wait' ? decision.work : decision
   return {
     jobId: job.id,
     step: steps.length,
-    kind: decision.do,
-    model: decision.model,
-    attempt: decision.attempt,
+    kind: work.do,
+    model: work.model,
+    attempt: work.attempt,
     of: job.chain.length,
+    ...(decision.do === 'wait' ? { notBeforeMs: decision.untilMs } : {}),
   }
+}
+
+function waiting(
+  { untilMs, reason, work }: Extract<Decision, { do: 'wait' }>,
+  nowMs: number,
+): JobEvent {
+  return { kind: 'waiting', model: work.model, waitMs: untilMs - nowMs, reason }
 }
 
 function judged(attempt: Attempt, of: number): JobEvent {

@@ -1,5 +1,7 @@
+import { type FailedCall, waitsAfter } from './after-failure.ts'
 import { addUsage, type Usage } from './chat.ts'
 import { type Evidence, NO_EVIDENCE, type Patch } from './evidence.ts'
+import type { Job } from './job.ts'
 import { type Tier, tierOf } from './model.ts'
 import type {
   ApplyStep,
@@ -35,39 +37,72 @@ export interface Try {
   generate: GenerateStep
   verify: VerifyStep | null
   apply: ApplyStep | null
+  /** Calls of this model or of its verifier that failed and were made again after a wait, oldest first. */
+  failedBefore: (GenerateStep | VerifyStep)[]
 }
 
-/** Groups a job's steps into tries: a generate step and the verify and apply steps that followed it, if any. */
+/**
+ * Groups a job's steps into tries: a generate step and the verify and apply steps that followed it, if any. A model has
+ * one try at a job, so a generate or verify step that comes again took the place of one that failed.
+ */
 export function triesOf(steps: readonly Step[]): Try[] {
   const tries: Try[] = []
   for (const step of steps) {
-    if (step.kind === 'generate') tries.push({ generate: step, verify: null, apply: null })
-    else if (step.kind === 'verify') tries.at(-1)!.verify = step
-    else tries.at(-1)!.apply = step
+    const last = tries.at(-1)
+    if (step.kind === 'apply') last!.apply = step
+    else if (step.kind === 'verify') {
+      if (last!.verify) last!.failedBefore.push(last!.verify)
+      last!.verify = step
+    } else if (last?.generate.model === step.model) {
+      last.failedBefore.push(last.generate)
+      last.generate = step
+    } else tries.push({ generate: step, verify: null, apply: null, failedBefore: [] })
   }
   return tries
+}
+
+/** Every generate step of a try, the failed ones included. */
+export function generationsOf({ failedBefore, generate }: Try): GenerateStep[] {
+  return [...failedBefore.filter((step) => step.kind === 'generate'), generate]
+}
+
+/** Every verify step of a try, the failed ones included. */
+export function verificationsOf({ failedBefore, verify }: Try): VerifyStep[] {
+  return [...failedBefore.filter((step) => step.kind === 'verify'), ...(verify ? [verify] : [])]
+}
+
+/** The calls of a try that were made again after a wait; with the newest of all, if that failed too. */
+export function failedCallsOf(one: Try): FailedCall[] {
+  const newest = one.verify ?? one.generate
+  return [...one.failedBefore, newest].flatMap(({ outcome, finishedAtMs }) =>
+    outcome.kind === 'failed' ? [{ ...outcome, finishedAtMs }] : [],
+  )
 }
 
 const SUMMARY_CHARS = 500
 const RUNNER_OUTPUT_CHARS = 8000
 
 /** The log line of one finished try. `accepted` is decided by the policy, not by the try alone. */
-export function attemptOf(one: Try, number: number, accepted: boolean): Attempt {
+export function attemptOf(job: Job, one: Try, number: number, accepted: boolean): Attempt {
   const { generate, verify } = one
+  const [first] = generationsOf(one)
+  const verifications = verificationsOf(one).map((step) => step.usage)
   const evidence = evidenceOf(generate.outcome)
   return {
     attempt: number,
     model: generate.model,
     tier: tierOf(generate.model),
-    duration_ms: Math.round((verify ?? generate).finishedAtMs - generate.startedAtMs),
+    duration_ms: Math.round((verify ?? generate).finishedAtMs - first!.startedAtMs),
     warm_start: generate.warmStart,
     verified: isVerified(generate.outcome),
     verdict: accepted ? 'accept' : verdictOf(one),
-    feedback: verify ? feedbackOfVerify(verify.outcome) : feedbackOfGenerate(generate.outcome),
+    feedback: waitsOf(job, one) + feedbackOf(one),
     output_summary: summaryOf(generate.outcome),
     runner_output: (evidence.after ?? evidence.before)?.output.slice(-RUNNER_OUTPUT_CHARS) ?? '',
-    usage: generate.usage,
-    verifier_usage: verify?.usage ?? null,
+    usage: generationsOf(one)
+      .map((step) => step.usage)
+      .reduce(addUsage),
+    verifier_usage: verifications.length === 0 ? null : verifications.reduce(addUsage),
   }
 }
 
@@ -100,6 +135,23 @@ function verdictOf({ generate, verify }: Try): Verdict {
   return verify?.outcome.kind === 'failed' && verify.outcome.failure === 'cancelled'
     ? 'error'
     : 'escalate'
+}
+
+function feedbackOf({ generate, verify }: Try): string {
+  return verify ? feedbackOfVerify(verify.outcome) : feedbackOfGenerate(generate.outcome)
+}
+
+/** What an attempt waited for, in words before its feedback; empty when it did not wait. */
+function waitsOf(job: Job, one: Try): string {
+  const waits = waitsAfter(job, failedCallsOf(one)).slice(0, one.failedBefore.length)
+  return waits
+    .map((ms, index) => {
+      const { kind, outcome } = one.failedBefore[index]!
+      const why = outcome.kind === 'failed' ? outcome.failure : outcome.kind
+      const whom = kind === 'verify' ? ' for the verifier' : ''
+      return `waited ${Math.round(ms / 100) / 10} s${whom} (${why}); `
+    })
+    .join('')
 }
 
 function feedbackOfGenerate(outcome: GenerateOutcome): string {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { AFTER_FAILURE } from './after-failure.ts'
 import { attemptsOf, type Decision, decide } from './decide.ts'
 import { NO_EVIDENCE } from './evidence.ts'
 import { FAILURES } from './failure.ts'
@@ -213,12 +214,154 @@ test.each(RULES)('%s', (_, changes, steps, nowMs, expected) => {
   expect(decide(aJob(changes), steps, nowMs)).toEqual(expected)
 })
 
-test.each(FAILURES)(
+const byRow = (...rows: string[]) => FAILURES.filter((why) => rows.includes(AFTER_FAILURE[why]))
+
+test.each(byRow('next', 'larger', 'next_or_wait'))(
   'a model that fails with %s gives way to the next one, nothing taught',
   (why) => {
     expect(decide(aJob(), [failed(SMALL, why)], IN_TIME)).toEqual(generate(LARGE, 2))
   },
 )
+
+test.each(byRow('wait'))('a model that fails with %s is waited for, then asked again', (why) => {
+  const steps = [failed(SMALL, why)]
+  const work = generate(SMALL, 1)
+  expect(decide(aJob(), steps, 3999)).toEqual({ do: 'wait', untilMs: 4000, reason: why, work })
+  expect(decide(aJob(), steps, 4000)).toEqual(work)
+})
+
+const busy = (model: string, retryAfterMs?: number) =>
+  failed(model, 'rate_limited', 'busy', retryAfterMs)
+const due = (untilMs: number) => expect.objectContaining({ do: 'wait', untilMs })
+
+const WAITS: Row[] = [
+  ['the server says how long to wait', {}, [busy(SMALL, 9000)], 3000, due(12_000)],
+  ['a server that says "at once" is still given a moment', {}, [busy(SMALL, 0)], 3000, due(4000)],
+  [
+    'each wait is at least twice as long as the one before',
+    {},
+    [busy(SMALL), busy(SMALL, 1), busy(SMALL)],
+    3000,
+    due(7000),
+  ],
+  [
+    'a wait longer than an attempt may wait gives the next model its turn',
+    {},
+    [busy(SMALL, 30_001)],
+    3000,
+    generate(LARGE, 2),
+  ],
+  [
+    'all waits of an attempt count together',
+    {},
+    [busy(SMALL, 20_000), busy(SMALL, 10_001)],
+    3000,
+    generate(LARGE, 2),
+  ],
+  [
+    'the waits of one attempt do not count against the next',
+    {},
+    [busy(SMALL, 30_001), busy(LARGE, 20_000)],
+    3000,
+    due(23_000),
+  ],
+  [
+    'a wait past the deadline gives the next model its turn',
+    { deadlineAtMs: 10_000 },
+    [busy(SMALL, 7000)],
+    3000,
+    generate(LARGE, 2),
+  ],
+  [
+    'an operator sets how long an attempt may wait',
+    { patience: { budgetMs: 50, backoffMs: 10 } },
+    [busy(SMALL), busy(SMALL), busy(SMALL)],
+    3000,
+    generate(LARGE, 2),
+  ],
+  [
+    'a busy verifier is waited for',
+    {},
+    [candidate(SMALL), noVerdict('overloaded', 'busy')],
+    3000,
+    {
+      do: 'wait',
+      untilMs: 4000,
+      reason: 'overloaded',
+      work: expect.objectContaining({ do: 'verify', model: CLOUD, attempt: 1 }),
+    },
+  ],
+  [
+    'a verifier that stays busy escalates, and nothing is accepted unseen',
+    { patience: { budgetMs: 10, backoffMs: 10 } },
+    [candidate(SMALL), noVerdict('overloaded', 'busy'), noVerdict('overloaded', 'busy')],
+    IN_TIME,
+    generate(LARGE, 2, 'the verifier gave no verdict (overloaded: busy)'),
+  ],
+  [
+    'what an earlier model taught is kept while a later one is waited for',
+    {},
+    [refuted(SMALL, 'b.js is no file'), busy(LARGE)],
+    IN_TIME,
+    generate(LARGE, 2, 'b.js is no file'),
+  ],
+  [
+    'the last model of a chain is waited for while its breaker is open',
+    { chain: [SMALL] },
+    [failed(SMALL, 'breaker_open', 'down', 5000)],
+    3000,
+    due(8000),
+  ],
+  [
+    'a breaker that stays open too long ends the chain',
+    { chain: [SMALL] },
+    [failed(SMALL, 'breaker_open', 'down', 500_000)],
+    3000,
+    finish('chain_exhausted'),
+  ],
+]
+
+test.each(WAITS)('%s', (_, changes, steps, nowMs, expected) => {
+  expect(decide(aJob(changes), steps, nowMs)).toEqual(expected)
+})
+
+const OVERFLOWS: [name: string, contextTokens: Record<string, number>, expected: unknown][] = [
+  ['skips models that hold no more', { [SMALL]: 8000, [LARGE]: 8000 }, generate(CLOUD, 2)],
+  ['goes to one that holds more', { [SMALL]: 8000, [LARGE]: 16_000 }, generate(LARGE, 2)],
+  ['tries a model of which nothing is known', { [SMALL]: 8000 }, generate(LARGE, 2)],
+  ['skips nobody while its own size is unknown', { [LARGE]: 8000 }, generate(LARGE, 2)],
+  [
+    'ends the chain when nobody holds more',
+    { [SMALL]: 8000, [LARGE]: 8000, [CLOUD]: 4000 },
+    finish('chain_exhausted'),
+  ],
+]
+
+test.each(OVERFLOWS)('a task too long for one model %s', (_, contextTokens, expected) => {
+  const steps = [failed(SMALL, 'context_overflow')]
+  expect(decide(aJob({ contextTokens }), steps, IN_TIME)).toEqual(expected)
+})
+
+test('calls that were made again are one attempt, which tells of its waits', () => {
+  const steps = [
+    { ...busy(SMALL, 1500), usage: usageOf(5, 0) },
+    candidate(SMALL, { startedAtMs: 4500, finishedAtMs: 6000, usage: usageOf(10, 2) }),
+    noVerdict('overloaded', 'busy'),
+  ]
+  expect(attemptsOf(aJob(), steps)).toEqual([])
+  const all = [...steps, verdict('accepted', 'Good.', usageOf(30, 4))]
+  expect(attemptsOf(aJob(), all)).toMatchObject([
+    {
+      attempt: 1,
+      model: SMALL,
+      duration_ms: 4500,
+      verdict: 'accept',
+      feedback: 'waited 1.5 s (rate_limited); waited 2 s for the verifier (overloaded); Good.',
+      usage: usageOf(15, 2),
+      verifier_usage: usageOf(30, 4),
+    },
+  ])
+})
 
 test('a candidate that waits for its verdict is no attempt yet', () => {
   expect(attemptsOf(aJob(), [candidate(SMALL)])).toEqual([])
@@ -257,13 +400,13 @@ test('attempts are numbered from 1, each with its tier, verdict and feedback', (
     refuted(SMALL, 'b.js is no file'),
     candidate(LARGE),
     verdict('rejected', 'Line 3 is missed.'),
-    failed(CLOUD, 'overloaded', 'busy'),
+    failed(CLOUD, 'server_error', 'broken'),
   ]
   const rows = attemptsOf(aJob(), steps).map((a) => [a.attempt, a.tier, a.verdict, a.feedback])
   expect(rows).toEqual([
     [1, 'local', 'escalate', 'b.js is no file'],
     [2, 'local', 'escalate', 'Line 3 is missed.'],
-    [3, 'subagent', 'error', 'overloaded: busy'],
+    [3, 'subagent', 'error', 'server_error: broken'],
   ])
 })
 

@@ -1,13 +1,29 @@
-import { type Attempt, attemptOf, lessonOf, patchOf, type Try, triesOf } from './attempt.ts'
+import { AFTER_FAILURE, retryAtMs } from './after-failure.ts'
+import {
+  type Attempt,
+  attemptOf,
+  failedCallsOf,
+  lessonOf,
+  patchOf,
+  type Try,
+  triesOf,
+} from './attempt.ts'
+import type { Failure } from './failure.ts'
 import type { Job } from './job.ts'
 import { tierOf } from './model.ts'
 import type { GenerateOutcome, Step, VerifyOutcome } from './step.ts'
 
-/** The next thing to do for a job. */
-export type Decision =
+/** Work for a model: to try the job, or to judge what another one made of it. */
+export type ModelWork =
   | { do: 'generate'; model: string; attempt: number; feedback: string }
   | { do: 'verify'; model: string; attempt: number; candidate: Try }
+
+/** The next thing to do for a job. */
+export type Decision =
+  | ModelWork
   | { do: 'apply'; model: string; attempt: number; candidate: Try }
+  /** The work may not begin before its time. */
+  | { do: 'wait'; untilMs: number; reason: Failure; work: ModelWork }
   | { do: 'finish'; end: Ending }
 
 export type Ending =
@@ -21,44 +37,79 @@ export type Ending =
 const AFTER_GENERATE = {
   candidate: 'judge',
   refuted: 'escalate',
-  failed: 'escalate',
+  failed: 'repeat',
   bad_input: 'refuse',
-} as const satisfies Record<GenerateOutcome['kind'], 'judge' | 'escalate' | 'refuse'>
+} as const satisfies Record<GenerateOutcome['kind'], 'judge' | 'escalate' | 'repeat' | 'refuse'>
 
 const AFTER_VERIFY = {
   accepted: 'accept',
   rejected: 'escalate',
-  failed: 'escalate',
-} as const satisfies Record<VerifyOutcome['kind'], 'accept' | 'escalate'>
+  failed: 'repeat',
+} as const satisfies Record<VerifyOutcome['kind'], 'accept' | 'escalate' | 'repeat'>
 
 /**
  * The whole policy: from what is recorded of a job to the next thing to do.
- * One attempt per model in the chain's order; local candidates are judged by the verifier unless the caller pinned
- * the model or the skill trusts its evidence alone; what the last rejection taught goes into the next attempt.
+ * One attempt per model in the chain's order; a model that is only busy is waited for, within limits; local candidates
+ * are judged by the verifier unless the caller pinned the model or the skill trusts its evidence alone; what the last
+ * rejection taught goes into the next attempt.
  * @param nowMs the caller's clock, milliseconds since the epoch
  */
 export function decide(job: Job, steps: readonly Step[], nowMs: number): Decision {
   const tries = triesOf(steps)
   const last = tries.at(-1)
-  if (last) {
-    const settled = settle(job, last)
-    if (settled === 'accept') {
-      return mustApply(job, last)
-        ? { do: 'apply', model: last.generate.model, attempt: tries.length, candidate: last }
-        : { do: 'finish', end: { kind: 'accepted', by: last } }
-    }
-    if (last.generate.outcome.kind === 'bad_input') {
-      return { do: 'finish', end: { kind: 'bad_input', message: last.generate.outcome.message } }
-    }
-    if (nowMs >= job.deadlineAtMs) return { do: 'finish', end: { kind: 'past_deadline' } }
-    if (settled === 'verify') {
-      return { do: 'verify', model: job.verifier, attempt: tries.length, candidate: last }
-    }
+  const settled = last ? settle(job, last) : 'escalate'
+  if (last && settled === 'accept') {
+    return mustApply(job, last)
+      ? { do: 'apply', model: last.generate.model, attempt: tries.length, candidate: last }
+      : { do: 'finish', end: { kind: 'accepted', by: last } }
+  }
+  if (last?.generate.outcome.kind === 'bad_input') {
+    return { do: 'finish', end: { kind: 'bad_input', message: last.generate.outcome.message } }
   }
   if (nowMs >= job.deadlineAtMs) return { do: 'finish', end: { kind: 'past_deadline' } }
-  const model = job.chain[tries.length]
+  if (last && settled === 'verify') return verifyOf(job, last, tries.length)
+  if (last && settled === 'repeat') return repeat(job, tries, nowMs)
+  const model = modelAfter(job, last)
   if (model === undefined) return { do: 'finish', end: { kind: 'chain_exhausted' } }
   return { do: 'generate', model, attempt: tries.length + 1, feedback: lastLessonOf(tries) }
+}
+
+/** The attempts as the log knows them; one that waits for its verdict, or to be made again, is not one yet. */
+export function attemptsOf(job: Job, steps: readonly Step[]): Attempt[] {
+  return triesOf(steps).flatMap((one, index) => {
+    const settled = settle(job, one)
+    return settled === 'verify' || settled === 'repeat'
+      ? []
+      : [attemptOf(job, one, index + 1, settled === 'accept')]
+  })
+}
+
+/** The call that failed, once more: now, or when its time has come. */
+function repeat(job: Job, tries: readonly Try[], nowMs: number): Decision {
+  const last = tries.at(-1)!
+  const failed = failedCallsOf(last)
+  const { failure } = failed.at(-1)!
+  const untilMs = retryAtMs(job, failed)!
+  const feedback = lastLessonOf(tries.slice(0, -1))
+  const work: ModelWork = last.verify
+    ? verifyOf(job, last, tries.length)
+    : { do: 'generate', model: last.generate.model, attempt: tries.length, feedback }
+  return nowMs < untilMs ? { do: 'wait', untilMs, reason: failure, work } : work
+}
+
+function verifyOf(job: Job, candidate: Try, attempt: number): ModelWork {
+  return { do: 'verify', model: job.verifier, attempt, candidate }
+}
+
+/** The model that comes after a try; a conversation that was too long skips those known to hold no more. */
+function modelAfter(job: Job, last: Try | undefined): string | undefined {
+  if (!last) return job.chain[0]
+  const { model, outcome } = last.generate
+  const later = job.chain.slice(job.chain.lastIndexOf(model) + 1)
+  if (outcome.kind !== 'failed' || AFTER_FAILURE[outcome.failure] !== 'larger') return later[0]
+  const { contextTokens = {} } = job
+  const held = contextTokens[model] ?? 0
+  return later.find((one) => (contextTokens[one] ?? Number.POSITIVE_INFINITY) > held)
 }
 
 /** An attempt that failed teaches nothing, and may not even have read what the one before taught. */
@@ -66,19 +117,22 @@ function lastLessonOf(tries: readonly Try[]): string {
   return tries.map(lessonOf).findLast((lesson) => lesson !== '') ?? ''
 }
 
-/** The attempts as the log knows them; a candidate still waiting for its verdict is not one yet. */
-export function attemptsOf(job: Job, steps: readonly Step[]): Attempt[] {
-  return triesOf(steps).flatMap((one, index) => {
-    const settled = settle(job, one)
-    return settled === 'verify' ? [] : [attemptOf(one, index + 1, settled === 'accept')]
-  })
+function settle(job: Job, one: Try): 'accept' | 'verify' | 'escalate' | 'repeat' | 'refuse' {
+  const after = one.verify
+    ? AFTER_VERIFY[one.verify.outcome.kind]
+    : AFTER_GENERATE[one.generate.outcome.kind]
+  if (after === 'judge') return needsVerifier(job, one.generate.model) ? 'verify' : 'accept'
+  if (after === 'repeat') return isRepeatable(job, one) ? 'repeat' : 'escalate'
+  return after
 }
 
-function settle(job: Job, one: Try): 'accept' | 'verify' | 'escalate' | 'refuse' {
-  if (one.verify) return AFTER_VERIFY[one.verify.outcome.kind]
-  const after = AFTER_GENERATE[one.generate.outcome.kind]
-  if (after !== 'judge') return after
-  return needsVerifier(job, one.generate.model) ? 'verify' : 'accept'
+/** Whether the call of a try that failed is made again instead of asking the next model. */
+function isRepeatable(job: Job, one: Try): boolean {
+  const failed = failedCallsOf(one)
+  const after = AFTER_FAILURE[failed.at(-1)!.failure]
+  const isWaitedFor =
+    after === 'wait' || (after === 'next_or_wait' && modelAfter(job, one) === undefined)
+  return isWaitedFor && retryAtMs(job, failed) !== null
 }
 
 function mustApply(job: Job, one: Try): boolean {

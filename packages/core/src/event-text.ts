@@ -22,7 +22,7 @@ function fullText(event: JobEvent): string {
       return `attempt ${event.attempt}/${event.of}: ${event.model} (${place(event)}, ${seconds} s) ${event.verdict}${why}`
     }
     case 'waiting':
-      return `waiting for a worker that serves ${event.queue}: ${event.reason}`
+      return `waiting ${(event.waitMs / 1000).toFixed(1)} s for ${event.model}: ${event.reason}`
     case 'done':
       return 'done'
   }

@@ -19,6 +19,7 @@ export const FAILURES = [
   'model_missing',
   'tools_unsupported',
   'server_error',
+  'breaker_open',
   'unserved',
   'worker_died',
   'loop_limit',

@@ -64,8 +64,14 @@ export function refuted(model: string, ...reasons: string[]): GenerateStep {
   return { kind: 'generate', outcome, usage: NO_USAGE, ...facts(model, {}) }
 }
 
-export function failed(model: string, failure: Failure, message = 'no answer'): GenerateStep {
-  const outcome = { kind: 'failed', failure, message } as const
+export function failed(
+  model: string,
+  failure: Failure,
+  message = 'no answer',
+  retryAfterMs?: number,
+): GenerateStep {
+  const wait = retryAfterMs === undefined ? {} : { retryAfterMs }
+  const outcome = { kind: 'failed', failure, message, ...wait } as const
   return { kind: 'generate', outcome, usage: NO_USAGE, ...facts(model, { warmStart: false }) }
 }
 

@@ -1,3 +1,4 @@
+import type { Patience } from './after-failure.ts'
 import type { Delivery, VerifyMode } from './skill.ts'
 
 /** Raised when the shape of a job record changes; readers accept this and the previous one. */
@@ -35,6 +36,10 @@ export interface Job {
   material: string
   submittedAtMs: number
   deadlineAtMs: number
+  /** How long an attempt may wait for its own model; a default where the record says nothing. */
+  patience?: Patience
+  /** What models of the chain hold at once, as far as that is known. */
+  contextTokens?: Readonly<Record<string, number>>
 }
 
 /** A step in a job's life that somebody watching wants to see. */
@@ -59,5 +64,5 @@ export type JobEvent =
       verdict: string
       feedback: string
     }
-  | { kind: 'waiting'; queue: string; reason: string }
+  | { kind: 'waiting'; model: string; waitMs: number; reason: string }
   | { kind: 'done' }

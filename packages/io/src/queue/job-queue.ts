@@ -1,6 +1,6 @@
 import { queueOfStep, type StepRef, stepIdOf } from '@hyperguild/core/advance.ts'
 import { queueOf } from '@hyperguild/core/model.ts'
-import { Queue, Worker } from 'bullmq'
+import { DelayedError, Queue, type Job as QueuedJob, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Keys } from './keys.ts'
 
@@ -18,11 +18,17 @@ export interface Lease {
   signal: AbortSignal
 }
 
-export type StepHandler = (step: StepRef, lease: Lease) => Promise<void>
+/** What may not begin for so long: this step, or any step of its queue. */
+export interface NotYet {
+  hold: 'step' | 'queue'
+  forMs: number
+}
+
+export type StepHandler = (step: StepRef, lease: Lease) => Promise<NotYet | null>
 
 /** One queue per model. The only place that knows BullMQ. */
 export interface JobQueue {
-  /** Queues a step; a step that is queued, running or finished already is left as it is. */
+  /** Queues a step for its time; a step that is queued, running or finished already is left as it is. */
   add(step: StepRef): Promise<void>
   /** Queues a step again that its queue gave up on or takes for done; harmless otherwise. */
   revive(step: StepRef): Promise<void>
@@ -72,7 +78,8 @@ export function createJobQueue(redis: Redis, keys: Keys): JobQueue {
   }
 
   async function add(step: StepRef): Promise<void> {
-    await open(queueOfStep(step)).add(step.kind, step, { jobId: stepIdOf(step) })
+    const delay = Math.max(0, (step.notBeforeMs ?? 0) - Date.now())
+    await open(queueOfStep(step)).add(step.kind, step, { jobId: stepIdOf(step), delay })
   }
 
   return {
@@ -88,7 +95,7 @@ export function createJobQueue(redis: Redis, keys: Keys): JobQueue {
       await open(queueOfStep(step)).remove(stepIdOf(step))
     },
 
-    serve: (model, options) => consume(queueOf(model), keys, options),
+    serve: (model, options) => consume(open(queueOf(model)), keys, options),
     queueFor: (model) => open(queueOf(model)),
 
     async close() {
@@ -97,10 +104,16 @@ export function createJobQueue(redis: Redis, keys: Keys): JobQueue {
   }
 }
 
-function consume(queue: string, keys: Keys, options: ServeOptions): Consumer {
+/** Above every count of steps: the limit itself never bites, but without one BullMQ does not look for held queues. */
+const NO_LIMIT = { max: 1_000_000_000, duration: 1000 }
+
+function consume(queue: Queue, keys: Keys, options: ServeOptions): Consumer {
   const worker = new Worker<StepRef>(
-    queue,
-    (job, token, signal) => options.onStep(job.data, { token: token!, signal: signal! }),
+    queue.name,
+    async (job, token, signal) => {
+      const notYet = await options.onStep(job.data, { token: token!, signal: signal! })
+      if (notYet) await putBack(queue, job, token!, notYet)
+    },
     {
       connection: options.connection,
       prefix: keys.prefix,
@@ -111,6 +124,7 @@ function consume(queue: string, keys: Keys, options: ServeOptions): Consumer {
       // Our own count of starts bounds a step that kills its workers; BullMQ's would lose the job.
       maxStalledCount: 1_000_000,
       drainDelay: 5,
+      limiter: NO_LIMIT,
     },
   )
   worker.on('error', options.onError)
@@ -118,6 +132,22 @@ function consume(queue: string, keys: Keys, options: ServeOptions): Consumer {
     for (const stepId of stepIds) worker.cancelJob(stepId, 'the lease was lost')
   })
   return { close: (graceMs) => drain(worker, graceMs) }
+}
+
+/** @throws what tells BullMQ that the step is neither finished nor failed */
+async function putBack(
+  queue: Queue,
+  job: QueuedJob<StepRef>,
+  token: string,
+  { hold, forMs }: NotYet,
+): Promise<never> {
+  const ms = Math.max(1, Math.ceil(forMs))
+  if (hold === 'queue') {
+    await queue.rateLimit(ms)
+    throw Worker.RateLimitError()
+  }
+  await job.moveToDelayed(Date.now() + ms, token)
+  throw new DelayedError()
 }
 
 async function drain(worker: Worker, graceMs: number): Promise<void> {

@@ -65,7 +65,7 @@ async function waitsInVain(
   { job, steps }: JobRecord,
   next: StepRef,
 ): Promise<boolean> {
-  const waitingSinceMs = steps.at(-1)?.finishedAtMs ?? job.submittedAtMs
+  const waitingSinceMs = next.notBeforeMs ?? steps.at(-1)?.finishedAtMs ?? job.submittedAtMs
   if (options.now() - waitingSinceMs < options.unservedMs) return false
   if (await options.isServed(next.model)) return false
   return !(await options.store.isLeased(next))
