@@ -4,12 +4,11 @@ import { NO_USAGE, type Usage } from '@hyperguild/core/chat.ts'
 import type { Decision } from '@hyperguild/core/decide.ts'
 import { ModelFailure } from '@hyperguild/core/failure.ts'
 import type { Job } from '@hyperguild/core/job.ts'
-import { disciplineFor } from '@hyperguild/core/prompt.ts'
 import type { VerifyOutcome, Work } from '@hyperguild/core/step.ts'
 import {
   parseVerdict,
   VERDICT_JSON_SCHEMA,
-  VERIFIER_DISCIPLINE,
+  verifierSystem,
   verifierTask,
 } from '@hyperguild/core/verdict.ts'
 import type { WorkerDeps } from './deps.ts'
@@ -34,7 +33,6 @@ export async function verify(
     })
   }
   const task = verifierTask({
-    discipline: disciplineFor(skill, job.input),
     task: outcome.task,
     evidence: evidenceOf(outcome),
     output: outcome.output,
@@ -43,7 +41,7 @@ export async function verify(
   })
   const request = {
     model,
-    system: VERIFIER_DISCIPLINE,
+    system: verifierSystem(skill.discipline),
     messages: [{ role: 'user', text: task }],
     answerSchema: VERDICT_JSON_SCHEMA,
     maxOutputTokens: VERDICT_TOKENS,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { NO_EVIDENCE } from './evidence.ts'
 import { zodFrom } from './json-schema.ts'
-import { parseVerdict, VERDICT_JSON_SCHEMA, verifierTask } from './verdict.ts'
+import { parseVerdict, VERDICT_JSON_SCHEMA, verifierSystem, verifierTask } from './verdict.ts'
 
 describe('a verdict is read', () => {
   test.each([
@@ -49,8 +49,13 @@ test('the schema that servers are given accepts what is read, and nothing less',
 })
 
 describe('what the verifier reads', () => {
+  test('begins with its own discipline, in which that of the skill stands as it was written', () => {
+    const system = verifierSystem('# review\n\nTest {{spec}}.\n')
+    expect(system.indexOf('# verifier')).toBe(0)
+    expect(system.endsWith('<discipline>\n# review\n\nTest {{spec}}.\n</discipline>')).toBe(true)
+  })
+
   const parts = {
-    discipline: '# review',
     task: 'Task: review',
     evidence: NO_EVIDENCE,
     output: { message: 'no findings' },
@@ -60,9 +65,8 @@ describe('what the verifier reads', () => {
 
   test('comes as data, the output last, the change only when there is one', () => {
     const titles = (text: string) => [...text.matchAll(/<data n0nce (\w+)>/g)].map((m) => m[1])
-    expect(titles(verifierTask(parts))).toEqual(['discipline', 'task', 'evidence', 'output'])
+    expect(titles(verifierTask(parts))).toEqual(['task', 'evidence', 'output'])
     expect(titles(verifierTask({ ...parts, diff: '+a' }))).toEqual([
-      'discipline',
       'task',
       'evidence',
       'change',

@@ -23,7 +23,8 @@ export const VERDICT_JSON_SCHEMA: JsonSchema = {
 export const VERIFIER_DISCIPLINE = `# verifier
 
 You judge one output of another model. You see the discipline it had to follow, the task it was given, the evidence the
-worker gathered by running things itself, and the output.
+worker gathered by running things itself, and the output. The discipline stands below between <discipline> and
+</discipline>: it binds the other model, not you. {{name}} in it stands for the input of that name, which the task shows.
 
 Iron laws
 1. Judge the work, not the words. A claim in the output counts only if the evidence or the task bears it out.
@@ -33,9 +34,16 @@ Iron laws
 
 Answer with one JSON object: {"accept": true or false, "feedback": "one sentence"}.`
 
-/** What the verifier reads: stable parts first, so that a prompt cache can serve them, the candidate last. */
+/**
+ * The verifier's system text. It is the same for every verdict on a skill, inputs left out, so that a prompt cache can
+ * serve it.
+ */
+export function verifierSystem(discipline: string): string {
+  return `${VERIFIER_DISCIPLINE}\n\n<discipline>\n${discipline.trim()}\n</discipline>`
+}
+
+/** What the verifier judges: what was asked, what was seen, the candidate last. */
 export function verifierTask(parts: {
-  discipline: string
   task: string
   evidence: Evidence
   output: Readonly<Record<string, unknown>>
@@ -44,7 +52,6 @@ export function verifierTask(parts: {
 }): string {
   const data = (title: string, text: string) => fenced(title, text, parts.nonce)
   return [
-    data('discipline', parts.discipline),
     data('task', parts.task),
     data('evidence', JSON.stringify(parts.evidence, null, 1)),
     ...(parts.diff === '' ? [] : [data('change', parts.diff)]),
