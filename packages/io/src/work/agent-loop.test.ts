@@ -202,6 +202,42 @@ describe('a model whose calls stand in its text', () => {
     expect(estimateTokens(system.length)).toBeLessThan(400)
   })
 
+  it('is asked for text once the server has said that it cannot offer tools', async () => {
+    const model = scripted(
+      ({ tools }) => {
+        if (tools) throw new ModelFailure('tools_unsupported', 'no tools here')
+        return 'never said'
+      },
+      `<tool_call>${call('write_file', edit)}</tool_call>`,
+      `<tool_call>${call('run_tests', {})}</tool_call>`,
+      '{"message": "ok"}',
+    )
+    const result = await loop(model.chat)
+    expect(result).toMatchObject({ stop: 'finished', output: { message: 'ok' } })
+    expect(model.requests.map(({ tools }) => tools !== undefined)).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ])
+    expect(await readFile(join(root, 'src/cart.ts'), 'utf8')).toBe(FIXED)
+  })
+
+  it('is not tried where the operator wants native calls', async () => {
+    const model = scripted(() => {
+      throw new ModelFailure('tools_unsupported', 'no tools here')
+    })
+    await expect(loop(model.chat, { toolMode: 'native' })).rejects.toThrow('no tools here')
+    expect(model.requests).toHaveLength(1)
+  })
+
+  it('is offered nothing where the model can call no tools', async () => {
+    const model = scripted('{"message": "ok"}')
+    expect(await loop(model.chat, { toolMode: 'none' })).toMatchObject({ stop: 'finished' })
+    expect(model.requests[0]).toMatchObject({ answerSchema: ANSWER })
+    expect(model.requests[0]!.tools).toBeUndefined()
+  })
+
   it('is understood also where native calls were expected', async () => {
     const model = scripted(`<tool_call>${call('write_file', edit)}</tool_call>`, done)
     expect(await loop(model.chat)).toMatchObject({ stop: 'finished', steps: 2 })
