@@ -61,10 +61,9 @@ export async function openWorkspace(
       'the project is not what it was when the job began, and its first state is on another machine; call again',
     )
   }
-  let overlays: Workspace['overlays'] = []
+  const overlays = await overlaysOf(options.source, base, signal)
   const checkout = await checkOut(jobDir, base.gitDir, async (gitDir, tree) => {
-    const filled = runGit(readTree(base.tree), { gitDir, workTree: tree }, signal)
-    overlays = (await Promise.all([overlaysOf(options.source, base, signal), filled]))[0]
+    await runGit(readTree(base.tree), { gitDir, workTree: tree }, signal)
   })
   const { commit: baseCommit, tree: baseTree, leftOut } = base
   return { ...checkout, baseCommit, baseTree, leftOut, overlays, jobDir }
