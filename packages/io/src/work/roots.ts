@@ -130,7 +130,10 @@ async function readTextAt(real: string, shownPath: string, maxBytes: number): Pr
     }
     const bytes = await file.readFile()
     if (bytes.includes(0)) return refuse('is a binary file; only text can be read')
-    return { ok: true, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) }
+    return {
+      ok: true,
+      text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes),
+    }
   } catch (error) {
     if (error instanceof TypeError) return refuse('is not UTF-8 text')
     throw error
