@@ -13,6 +13,8 @@ export interface Journal {
   record(call: RecordedCall): void
   /** Oldest first; only the newest are kept, at least 500, so that a long bench does not fill the memory. */
   calls(): readonly RecordedCall[]
+  /** How many calls have not ended. */
+  underWay(): number
   /** The first call that fits, past or future; rejects when the server closes before one came. */
   waitForCall(fits: (call: RecordedCall) => boolean): Promise<RecordedCall>
   close(): void
@@ -20,6 +22,7 @@ export interface Journal {
 
 export function createJournal(): Journal {
   const calls: RecordedCall[] = []
+  let underWay = 0
   const waiters = new Set<{
     fits(call: RecordedCall): boolean
     resolve(call: RecordedCall): void
@@ -28,6 +31,8 @@ export function createJournal(): Journal {
   return {
     record(call) {
       calls.push(call)
+      underWay++
+      void call.ended.then(() => underWay--)
       if (calls.length >= 2 * KEPT_CALLS) calls.splice(0, KEPT_CALLS)
       for (const waiter of waiters) {
         if (!waiter.fits(call)) continue
@@ -36,6 +41,7 @@ export function createJournal(): Journal {
       }
     },
     calls: () => calls,
+    underWay: () => underWay,
     waitForCall(fits) {
       const past = calls.find(fits)
       if (past) return Promise.resolve(past)

@@ -21,11 +21,38 @@ const FINISH = {
   refusal: 'content_filter',
 } as const satisfies Record<Said['stop'], string>
 
+/** Where a server puts what the model thinks. */
+export type ReasoningField = 'reasoning_content' | 'reasoning'
+
 /**
  * OpenAI chat completions, as LiteLLM and the local servers speak it.
+ * @param tellsTimings llama.cpp tells besides how long it read and wrote
  * @see https://platform.openai.com/docs/api-reference/chat
  */
-export const openAiWire: Wire = { protocol: 'openai', read, whole, events, error }
+export function openAiWire(
+  reasoningField: ReasoningField,
+  { tellsTimings = false }: { tellsTimings?: boolean } = {},
+): Wire {
+  const timings = (said: Said) => (tellsTimings ? { timings: timingsOf(said) } : {})
+  return {
+    protocol: 'openai',
+    read,
+    whole: (said) => ({ ...whole(said, reasoningField), ...timings(said) }),
+    events: (said, asked) => events(said, asked, reasoningField, timings(said)),
+    error,
+  }
+}
+
+function timingsOf({ usage }: Said) {
+  const { inputTokens = 0, outputTokens = 0 } = usage ?? {}
+  return {
+    cache_n: 0,
+    prompt_n: inputTokens,
+    prompt_ms: 1,
+    predicted_n: outputTokens,
+    predicted_ms: 1,
+  }
+}
 
 function read(body: Record<string, unknown>): Asked | null {
   if (typeof body.model !== 'string' || !Array.isArray(body.messages)) return null
@@ -55,11 +82,11 @@ function textOfMessage(message: Message): string {
   return [textOf(message.content), ...calls].join('\n')
 }
 
-function whole(said: Said): unknown {
+function whole(said: Said, reasoningField: ReasoningField): object {
   const message = {
     role: 'assistant',
     content: said.text === '' && said.calls.length > 0 ? null : said.text,
-    ...(said.reasoning === '' ? {} : { reasoning_content: said.reasoning }),
+    ...(said.reasoning === '' ? {} : { [reasoningField]: said.reasoning }),
     ...(said.calls.length === 0 ? {} : { tool_calls: said.calls.map(callOf) }),
   }
   return {
@@ -72,15 +99,21 @@ function whole(said: Said): unknown {
   }
 }
 
-function events(said: Said, asked: Asked): EventStream {
+function events(
+  said: Said,
+  asked: Asked,
+  reasoningField: ReasoningField,
+  timings: object,
+): EventStream {
   const chunk = (delta: unknown, finishReason: string | null = null) =>
     eventOf(said, [{ index: 0, delta, finish_reason: finishReason }])
   const options = asked.body.stream_options as { include_usage?: boolean } | undefined
-  const usage = said.usage && options?.include_usage ? eventOf(said, [], usageOf(said.usage)) : ''
+  const usage =
+    said.usage && options?.include_usage ? eventOf(said, [], usageOf(said.usage), timings) : ''
   return {
     opening: chunk({ role: 'assistant', content: '' }),
     pieces: [
-      ...piecesOf(said.reasoning).map((piece) => chunk({ reasoning_content: piece })),
+      ...piecesOf(said.reasoning).map((piece) => chunk({ [reasoningField]: piece })),
       ...piecesOf(said.text).map((piece) => chunk({ content: piece })),
       ...said.calls.map((call, index) => chunk({ tool_calls: [{ index, ...callOf(call) }] })),
     ],
@@ -88,7 +121,7 @@ function events(said: Said, asked: Asked): EventStream {
   }
 }
 
-function eventOf(said: Said, choices: unknown[], usage?: unknown): string {
+function eventOf(said: Said, choices: unknown[], usage?: unknown, more: object = {}): string {
   const chunk = {
     id: said.id,
     object: 'chat.completion.chunk',
@@ -96,6 +129,7 @@ function eventOf(said: Said, choices: unknown[], usage?: unknown): string {
     model: said.model,
     choices,
     usage,
+    ...more,
   }
   return `data: ${JSON.stringify(chunk)}\n\n`
 }

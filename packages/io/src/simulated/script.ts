@@ -65,8 +65,18 @@ const ruleSchema = z
     error: `a rule needs exactly one of ${REPLIES.join(', ')}`,
   })
 
+const count = z.number().int().positive()
+
 const scriptSchema = z.strictObject({
-  memory_slots: z.number().int().positive().default(1),
+  memory_slots: count.default(1),
+  /** Calls at once before a server refuses more; the product's own number when absent. */
+  parallel_calls: count.optional(),
+  /** Tokens of context; the product's own number when absent. */
+  context_tokens: count.optional(),
+  /** Models that are served without tools. */
+  toolless: z.array(z.string().transform(serverNameOf)).default([]),
+  /** A key that every request must bring. */
+  api_key: z.string().optional(),
   load_ms: z
     .record(z.string(), milliseconds)
     .default({})
