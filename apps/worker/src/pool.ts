@@ -12,6 +12,7 @@ import { chatThrough } from '@hyperguild/io/models/chat-model.ts'
 import { endpointsFor, findEndpoint } from '@hyperguild/io/models/endpoints.ts'
 import { isWarm } from '@hyperguild/io/models/warm-state.ts'
 import type { Service } from '@hyperguild/io/process/service.ts'
+import { heedEndings } from '@hyperguild/io/queue/endings.ts'
 import { createJobQueue } from '@hyperguild/io/queue/job-queue.ts'
 import { createJobStore } from '@hyperguild/io/queue/job-store.ts'
 import { keysFor } from '@hyperguild/io/queue/keys.ts'
@@ -79,6 +80,13 @@ export async function startPool(options: PoolOptions): Promise<Service> {
       onError: (error) => log.warn({ err: error }, 'queue_error'),
     }),
   )
+  const endings = await heedEndings({
+    subscriber: connectRedis(options.redisUrl, `worker-${tier}-endings`, 'wait'),
+    keys,
+    store: deps.store,
+    workplaces: consumers,
+    onError: (error) => log.warn({ err: error }, 'redis_error'),
+  })
   const startedAtMs = Date.now()
   const presence = await announceWorker(
     redis,
@@ -101,6 +109,7 @@ export async function startPool(options: PoolOptions): Promise<Service> {
       await presence.close().catch(() => {})
       await Promise.all(consumers.map((consumer) => consumer.close(GRACE_MS)))
       await fileSweeper.close()
+      endings.close()
       await queue.close()
       redis.disconnect()
     },

@@ -23,6 +23,8 @@ export interface Inbox {
   gatewayId: string
   /** Call it before the job is submitted or attached to, so that no notice is missed. */
   listen(jobId: string, onEvent: (event: JobEvent) => void): Listening
+  /** Whether a call of this gateway waits for the job. */
+  isHeard(jobId: string): boolean
   close(): Promise<void>
 }
 
@@ -110,10 +112,12 @@ export function openInbox(options: InboxOptions): Inbox {
         result: promise,
         stop() {
           set.delete(waiter)
-          if (set.size === 0) waiters.delete(jobId)
+          if (set.size === 0 && waiters.get(jobId) === set) waiters.delete(jobId)
         },
       }
     },
+
+    isHeard: (jobId) => waiters.has(jobId),
 
     async close() {
       closed = true

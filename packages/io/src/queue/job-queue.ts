@@ -2,6 +2,7 @@ import { queueOfStep, type StepRef, stepIdOf } from '@hyperguild/core/advance.ts
 import { queueOf } from '@hyperguild/core/model.ts'
 import { DelayedError, Queue, type Job as QueuedJob, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import type { Workplace } from './endings.ts'
 import type { Keys } from './keys.ts'
 
 /** A dead worker's step runs elsewhere after at most lock + 2 checks = 15-20 s. */
@@ -50,7 +51,7 @@ export interface ServeOptions {
   onError(error: Error): void
 }
 
-export interface Consumer {
+export interface Consumer extends Workplace {
   /** Stops taking steps and waits for those under way; after `graceMs` they are aborted and go back to the queue. */
   close(graceMs: number): Promise<void>
 }
@@ -108,11 +109,23 @@ export function createJobQueue(redis: Redis, keys: Keys): JobQueue {
 const NO_LIMIT = { max: 1_000_000_000, duration: 1000 }
 
 function consume(queue: Queue, keys: Keys, options: ServeOptions): Consumer {
+  const underway = new Map<string, StepRef>()
+  const unwanted = new Set<string>()
   const worker = new Worker<StepRef>(
     queue.name,
     async (job, token, signal) => {
-      const notYet = await options.onStep(job.data, { token: token!, signal: signal! })
-      if (notYet) await putBack(queue, job, token!, notYet)
+      const stepId = stepIdOf(job.data)
+      underway.set(stepId, job.data)
+      try {
+        const notYet = await options.onStep(job.data, { token: token!, signal: signal! })
+        if (notYet) await putBack(queue, job, token!, notYet)
+      } catch (error) {
+        // What was stopped because its job is over has not failed.
+        if (!unwanted.has(stepId)) throw error
+      } finally {
+        underway.delete(stepId)
+        unwanted.delete(stepId)
+      }
     },
     {
       connection: options.connection,
@@ -131,7 +144,17 @@ function consume(queue: Queue, keys: Keys, options: ServeOptions): Consumer {
   worker.on('lockRenewalFailed', (stepIds) => {
     for (const stepId of stepIds) worker.cancelJob(stepId, 'the lease was lost')
   })
-  return { close: (graceMs) => drain(worker, graceMs) }
+  return {
+    jobs: () => [...underway.values()].map((step) => step.jobId),
+    abort(jobId) {
+      for (const [stepId, step] of underway) {
+        if (step.jobId !== jobId) continue
+        unwanted.add(stepId)
+        worker.cancelJob(stepId, 'the job is over')
+      }
+    },
+    close: (graceMs) => drain(worker, graceMs),
+  }
 }
 
 /** @throws what tells BullMQ that the step is neither finished nor failed */

@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { type Advance, queueOfStep, type StepRef, stepIdOf } from '@hyperguild/core/advance.ts'
 import type { Job, JobEvent } from '@hyperguild/core/job.ts'
-import type { JobResult, SessionEntry } from '@hyperguild/core/result.ts'
+import { endOf, headOf } from '@hyperguild/core/job-status.ts'
+import type { JobResult } from '@hyperguild/core/result.ts'
 import type { Step } from '@hyperguild/core/step.ts'
 import type { Redis } from 'ioredis'
+import { createJobReads, type JobReads } from './job-reads.ts'
 import type { Keys } from './keys.ts'
 import { defineScripts } from './scripts.ts'
 
@@ -17,16 +20,13 @@ export type Begun =
   | { state: 'moved'; job: Job; steps: Step[] }
   | { state: 'done' | 'gone' }
 
-export interface JobRecord {
-  job: Job
-  steps: Step[]
-  result: JobResult | null
-}
-
 /** The record of jobs in Redis. Every change of a job is one script: all of it happens, or nothing. */
-export interface JobStore {
-  /** False when a job of that id is there already. */
-  submit(job: Job, gatewayId: string, lookAtMs: number): Promise<boolean>
+export interface JobStore extends JobReads {
+  /**
+   * Answers with the id of the job that does the work: an earlier one, when the same call is open, or was named by its
+   * caller. An empty gateway id waits for nothing.
+   */
+  submit(job: Job, gatewayId: string, lookAtMs: number): Promise<string>
   begin(step: StepRef, event: JobEvent): Promise<Begun>
   commit(
     at: { step: StepRef; job: Job; fence: Fence; lookAtMs: number },
@@ -35,17 +35,16 @@ export interface JobStore {
   ): Promise<CommitReply>
   /** The result, or null after joining those who wait for it; undefined when there is no such job. */
   attach(jobId: string, gatewayId: string): Promise<JobResult | null | undefined>
-  read(jobId: string): Promise<JobRecord | null>
-  /** Open jobs that the sweeper should look at, longest due first. */
-  dueJobs(nowMs: number, limit: number): Promise<string[]>
+  /** Leaves a sign that somebody still wants the job. */
+  see(jobId: string): Promise<void>
   lookAgain(jobId: string, atMs: number): Promise<void>
-  isLeased(step: StepRef): Promise<boolean>
-  /** The latest entries of a session, oldest first. */
-  recentEntries(sessionId: string): Promise<SessionEntry[]>
 }
 
 const WAITERS_TTL_MS = 3_600_000
 const SESSION_TTL_MS = 7 * 86_400_000
+/** Longer than any grace that a job without a caller is given. */
+const SEEN_TTL_MS = 3_600_000
+const JOBS_LISTED = 1000
 
 /** @param retentionMs how long a finished job can be fetched */
 export function createJobStore(redis: Redis, keys: Keys, retentionMs: number): JobStore {
@@ -53,11 +52,10 @@ export function createJobStore(redis: Redis, keys: Keys, retentionMs: number): J
   const leaseOf = (step: StepRef) => keys.lock(queueOfStep(step), stepIdOf(step))
   const inboxPrefix = keys.inbox('')
   return {
-    async submit(job, gatewayId, lookAtMs) {
-      const at = [keys.job(job.id), keys.open, keys.waiters(job.id)]
-      const args = [job.id, JSON.stringify(job), lookAtMs, gatewayId, WAITERS_TTL_MS]
-      return (await redis.hgSubmit(...at, ...args)) === 1
-    },
+    ...createJobReads(redis, keys),
+
+    submit: (job, gatewayId, lookAtMs) =>
+      redis.hgSubmit(...submitArguments(keys, retentionMs, job, gatewayId, lookAtMs)),
 
     async begin(step, event) {
       const at = [keys.job(step.jobId), keys.steps(step.jobId), keys.waiters(step.jobId)]
@@ -84,51 +82,58 @@ export function createJobStore(redis: Redis, keys: Keys, retentionMs: number): J
         inboxPrefix,
         SESSION_TTL_MS,
         JSON.stringify(advance.end?.notes ?? []),
+        advance.end ? JSON.stringify(endOf(advance.end.result, job)) : '',
+        keys.endings,
         ...advance.events.map((event) => JSON.stringify(event)),
       )
       return reply as CommitReply
     },
 
     async attach(jobId, gatewayId) {
-      const at = [keys.job(jobId), keys.waiters(jobId)]
-      const [state, result] = await redis.hgAttach(...at, gatewayId, WAITERS_TTL_MS)
+      const at = [keys.job(jobId), keys.waiters(jobId), keys.seen(jobId)]
+      const args = [gatewayId, WAITERS_TTL_MS, SEEN_TTL_MS]
+      const [state, result] = await redis.hgAttach(...at, ...args)
       if (state === 'gone') return undefined
       return state === 'done' ? (JSON.parse(result!) as JobResult) : null
     },
 
-    read: (jobId) => readRecord(redis, keys, jobId),
-
-    dueJobs: (nowMs, limit) =>
-      redis.zrange(keys.open, '-inf', String(nowMs), 'BYSCORE', 'LIMIT', 0, limit),
+    async see(jobId) {
+      await redis.set(keys.seen(jobId), randomUUID(), 'PX', SEEN_TTL_MS)
+    },
 
     async lookAgain(jobId, atMs) {
       await redis.zadd(keys.open, 'XX', atMs, jobId)
     },
-
-    async isLeased(step) {
-      return (await redis.exists(leaseOf(step))) === 1
-    },
-
-    async recentEntries(sessionId) {
-      const lines = await redis.lrange(keys.session(sessionId), 0, -1)
-      return lines.map((line) => JSON.parse(line) as SessionEntry)
-    },
   }
 }
 
-async function readRecord(redis: Redis, keys: Keys, jobId: string): Promise<JobRecord | null> {
-  const [[, fields], [, steps]] = (await redis
-    .multi()
-    .hmget(keys.job(jobId), 'job', 'result')
-    .lrange(keys.steps(jobId), 0, -1)
-    .exec()) as [[null, [string | null, string | null]], [null, string[]]]
-  const [job, result] = fields
-  if (job === null) return null
-  return {
-    job: JSON.parse(job) as Job,
-    steps: steps.map((step) => JSON.parse(step) as Step),
-    result: result === null ? null : (JSON.parse(result) as JobResult),
-  }
+/** In the order of submit.lua. */
+function submitArguments(
+  keys: Keys,
+  retentionMs: number,
+  job: Job,
+  gatewayId: string,
+  lookAtMs: number,
+): (string | number)[] {
+  const { id, submittedAtMs, deadlineAtMs } = job
+  const call = keys.call(job.callKey ?? id)
+  const keptMs = deadlineAtMs - submittedAtMs + retentionMs
+  return [
+    ...[keys.job(id), keys.open, keys.waiters(id), call, keys.jobsOf(job.principal), keys.jobs],
+    id,
+    JSON.stringify(job),
+    lookAtMs,
+    gatewayId,
+    WAITERS_TTL_MS,
+    JSON.stringify(headOf(job)),
+    submittedAtMs,
+    submittedAtMs - keptMs,
+    JOBS_LISTED,
+    keptMs,
+    keys.job(''),
+    job.named ? '1' : '',
+    SEEN_TTL_MS,
+  ]
 }
 
 function begunFrom(reply: [string, string?, number?, ...string[]]): Begun {

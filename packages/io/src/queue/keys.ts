@@ -5,6 +5,15 @@ export interface Keys {
   job(jobId: string): string
   steps(jobId: string): string
   waiters(jobId: string): string
+  /** Signs that somebody still wants the job. */
+  seen(jobId: string): string
+  /** The id of the job that does what a call asks for. */
+  call(callKey: string): string
+  /** The latest jobs of everybody, scored by when they were submitted. */
+  jobs: string
+  jobsOf(principal: string): string
+  /** The channel that names jobs ended by another hand than their worker's. */
+  endings: string
   /** Open jobs, scored by when the sweeper looks at them next. */
   open: string
   /** Every finished attempt, for live watchers; trimmed. */
@@ -29,6 +38,11 @@ export function keysFor(namespace: string): Keys {
     job: (jobId) => `${prefix}:job:${jobId}`,
     steps: (jobId) => `${prefix}:job:${jobId}:steps`,
     waiters: (jobId) => `${prefix}:job:${jobId}:waiters`,
+    seen: (jobId) => `${prefix}:job:${jobId}:seen`,
+    call: (callKey) => `${prefix}:call:${callKey}`,
+    jobs: `${prefix}:jobs`,
+    jobsOf: (principal) => `${prefix}:jobs:${principal}`,
+    endings: `${prefix}:endings`,
     open: `${prefix}:open`,
     attempts: `${prefix}:attempts`,
     entries: `${prefix}:entries`,

@@ -5,7 +5,7 @@ type Arg = string | number
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    hgSubmit(...args: Arg[]): Result<number, Context>
+    hgSubmit(...args: Arg[]): Result<string, Context>
     hgBegin(...args: Arg[]): Result<[string, string, number, ...string[]], Context>
     hgCommit(...args: Arg[]): Result<string, Context>
     hgAttach(...args: Arg[]): Result<[string, string?], Context>
@@ -13,10 +13,10 @@ declare module 'ioredis' {
 }
 
 const SCRIPTS = {
-  hgSubmit: { file: 'submit.lua', numberOfKeys: 3 },
+  hgSubmit: { file: 'submit.lua', numberOfKeys: 6 },
   hgBegin: { file: 'begin.lua', numberOfKeys: 3 },
   hgCommit: { file: 'commit.lua', numberOfKeys: 8 },
-  hgAttach: { file: 'attach.lua', numberOfKeys: 2 },
+  hgAttach: { file: 'attach.lua', numberOfKeys: 3 },
 } as const
 
 /** Teaches a connection our scripts; they are sent once and then called by hash. */

@@ -1,7 +1,7 @@
 import { advance, endNow, type StepRef } from '@hyperguild/core/advance.ts'
 import { poolOf } from '@hyperguild/core/model.ts'
 import { failedWork, type Step } from '@hyperguild/core/step.ts'
-import type { JobRecord } from './job-store.ts'
+import type { JobRecord } from './job-reads.ts'
 import { commitAdvance, type JobRecords, nextLookMs, recordStep } from './record-step.ts'
 
 const TICK_MS = 2_000

@@ -7,6 +7,9 @@ if redis.call('HEXISTS', KEYS[1], 'result') == 1 then return {'done'} end
 local steps = redis.call('LRANGE', KEYS[2], 0, -1)
 if #steps ~= tonumber(ARGV[2]) then return {'moved', job, 0, unpack(steps)} end
 local starts = redis.call('HINCRBY', KEYS[1], 'starts:' .. ARGV[2], 1)
+local now = redis.call('TIME')
+local ms = now[1] .. string.format('%03d', math.floor(tonumber(now[2]) / 1000))
+redis.call('HSET', KEYS[1], 'underway', '{"step":' .. ARGV[2] .. ',"atMs":' .. ms .. ',"event":' .. ARGV[4] .. '}')
 for _, gateway in ipairs(redis.call('SMEMBERS', KEYS[3])) do
   redis.call('XADD', ARGV[3] .. gateway, 'MAXLEN', '~', 10000, '*', 'job', ARGV[1], 'event', ARGV[4])
 end

@@ -3,7 +3,8 @@
 -- ARGV 1 jobId  2 step number  3 lease token ('' = the step must have no lease, '*' = whatever the lease says)
 --      4 step JSON or ''  5 attempt JSON or ''  6 result JSON or ''  7 entry JSON or ''  8 next look of the sweeper (ms)
 --      9 retention of a finished job (ms)  10 inbox key prefix  11 retention of a session's recent entries (ms)
---      12 JSON of the notes for the brain  13... event JSONs for whoever waits
+--      12 JSON of the notes for the brain  13 JSON of the end for lists  14 channel of endings
+--      15... event JSONs for whoever waits
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
 if redis.call('HEXISTS', KEYS[1], 'result') == 1 then return 'done' end
 if redis.call('LLEN', KEYS[2]) ~= tonumber(ARGV[2]) then return 'moved' end
@@ -22,7 +23,7 @@ end
 if ARGV[6] == '' then
   redis.call('ZADD', KEYS[4], ARGV[8], ARGV[1])
 else
-  redis.call('HSET', KEYS[1], 'result', ARGV[6])
+  redis.call('HSET', KEYS[1], 'result', ARGV[6], 'end', ARGV[13])
   redis.call('ZREM', KEYS[4], ARGV[1])
   redis.call('XADD', KEYS[6], '*', 'entry', ARGV[7], 'notes', ARGV[12])
   redis.call('RPUSH', KEYS[8], ARGV[7])
@@ -30,7 +31,7 @@ else
   redis.call('PEXPIRE', KEYS[8], ARGV[11])
 end
 for _, gateway in ipairs(redis.call('SMEMBERS', KEYS[3])) do
-  for i = 13, #ARGV do
+  for i = 15, #ARGV do
     redis.call('XADD', ARGV[10] .. gateway, 'MAXLEN', '~', 10000, '*', 'job', ARGV[1], 'event', ARGV[i])
   end
 end
@@ -38,5 +39,6 @@ if ARGV[6] ~= '' then
   redis.call('DEL', KEYS[3])
   redis.call('UNLINK', KEYS[2])
   redis.call('PEXPIRE', KEYS[1], ARGV[9])
+  if ARGV[3] == '*' then redis.call('PUBLISH', ARGV[14], ARGV[1]) end
 end
 return 'ok'
