@@ -4,7 +4,7 @@ import { RequestError } from '@hyperguild/core/errors.ts'
 import { historyText } from '@hyperguild/core/history.ts'
 import { JOB_VERSION, type Job, type JobEvent } from '@hyperguild/core/job.ts'
 import { validate, zodFrom } from '@hyperguild/core/json-schema.ts'
-import { chainFor, verifyModeFor } from '@hyperguild/core/models-config.ts'
+import { baselineFor, chainFor, verifyModeFor } from '@hyperguild/core/models-config.ts'
 import { notesAsMaterial } from '@hyperguild/core/note.ts'
 import type { SessionEntry } from '@hyperguild/core/result.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
@@ -86,6 +86,7 @@ async function jobFrom(deps: GatewayDeps, skill: Skill, { input, principal }: Ca
     input,
     chain,
     verifier: deps.models.verifier,
+    baseline: baselineFor(deps.models, chain),
     pinned: pinned !== undefined,
     verify: verifyModeFor(deps.models, skill) ?? skill.verify,
     delivers: skill.delivers,

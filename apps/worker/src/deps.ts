@@ -1,6 +1,7 @@
 import type { CallSettings } from '@hyperguild/core/backend.ts'
 import type { ChatModel } from '@hyperguild/core/chat.ts'
 import type { SandboxLevel } from '@hyperguild/core/evidence.ts'
+import type { Prices } from '@hyperguild/core/price.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
 import type { JobRecords } from '@hyperguild/io/queue/record-step.ts'
@@ -12,6 +13,7 @@ export interface WorkerDeps extends JobRecords {
   chat: ChatModel
   /** What models.yaml says of how to talk to a model. */
   settingsOf(model: string): CallSettings
+  prices: Prices
   skills: ReadonlyMap<string, Skill>
   /** Directories under which projects may lie. */
   roots: readonly string[]

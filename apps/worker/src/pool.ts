@@ -60,6 +60,7 @@ export async function startPool(options: PoolOptions): Promise<Service> {
     workerId: `${tier}-${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
     chat: options.chat ?? chatThrough(endpointsFor(config.models, environment, models)),
     settingsOf: (model) => callSettings(config.models, environment, model),
+    prices: { list: config.prices, models: config.models.models },
     skills: config.skills,
     roots: environment.roots,
     repoHosts: environment.repoHosts,

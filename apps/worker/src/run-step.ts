@@ -9,6 +9,7 @@ import { commitAdvance, recordStep } from '@hyperguild/io/queue/record-step.ts'
 import { apply } from './apply.ts'
 import type { WorkerDeps } from './deps.ts'
 import { generate } from './generate.ts'
+import { startMeter } from './meter.ts'
 import { dropFilesOf } from './sweep-files.ts'
 import { verify } from './verify.ts'
 
@@ -54,7 +55,19 @@ export async function runStep(
   return null
 }
 
-function perform(
+/** The work of a step, with what its calls used and cost. */
+async function perform(
+  deps: WorkerDeps,
+  record: { job: Job; steps: readonly Step[] },
+  todo: Todo,
+  signal: AbortSignal,
+): Promise<Work & Pick<Step, 'cost'>> {
+  const meter = startMeter({ ...deps, model: todo.model, baseline: record.job.baseline ?? null })
+  const work = await workOn({ ...deps, chat: meter.chat }, record, todo, signal)
+  return work.kind === 'apply' ? work : { ...work, ...meter.spent(work) }
+}
+
+function workOn(
   deps: WorkerDeps,
   { job, steps }: { job: Job; steps: readonly Step[] },
   todo: Todo,

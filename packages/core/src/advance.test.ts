@@ -157,6 +157,11 @@ test('the end of a job carries its result, its log line and the notice for whoev
     model_used: SMALL,
     duration_ms: NOW,
     message: 'Done.',
+    usage: usageOf(40, 6),
+    cost_usd: null,
+    unpriced_models: [SMALL, CLOUD],
+    baseline_model: null,
+    saved_usd_estimate: null,
   })
 })
 

@@ -1,8 +1,8 @@
 import { type FailedCall, waitsAfter } from './after-failure.ts'
-import { addUsage, type Usage } from './chat.ts'
 import { type Evidence, NO_EVIDENCE, type Patch } from './evidence.ts'
 import type { Job } from './job.ts'
 import { type Tier, tierOf } from './model.ts'
+import { type AttemptSpending, attemptSpending } from './spending.ts'
 import type {
   ApplyStep,
   GenerateOutcome,
@@ -15,7 +15,7 @@ import type {
 export type Verdict = 'accept' | 'escalate' | 'error'
 
 /** One model's try at a job, from its first token to its verdict; the unit of the log. Names as the log spells them. */
-export interface Attempt {
+export interface Attempt extends AttemptSpending {
   /** Counted from 1. */
   attempt: number
   model: string
@@ -28,8 +28,6 @@ export interface Attempt {
   feedback: string
   output_summary: string
   runner_output: string
-  usage: Usage
-  verifier_usage: Usage | null
 }
 
 /** An attempt as far as it got: a candidate may still be waiting for its verdict. */
@@ -85,24 +83,20 @@ const RUNNER_OUTPUT_CHARS = 8000
 /** The log line of one finished try. `accepted` is decided by the policy, not by the try alone. */
 export function attemptOf(job: Job, one: Try, number: number, accepted: boolean): Attempt {
   const { generate, verify } = one
-  const [first] = generationsOf(one)
-  const verifications = verificationsOf(one).map((step) => step.usage)
+  const generations = generationsOf(one)
   const evidence = evidenceOf(generate.outcome)
   return {
     attempt: number,
     model: generate.model,
     tier: tierOf(generate.model),
-    duration_ms: Math.round((verify ?? generate).finishedAtMs - first!.startedAtMs),
+    duration_ms: Math.round((verify ?? generate).finishedAtMs - generations[0]!.startedAtMs),
     warm_start: generate.warmStart,
     verified: isVerified(generate.outcome),
     verdict: accepted ? 'accept' : verdictOf(one),
     feedback: waitsOf(job, one) + feedbackOf(one),
     output_summary: summaryOf(generate.outcome),
     runner_output: (evidence.after ?? evidence.before)?.output.slice(-RUNNER_OUTPUT_CHARS) ?? '',
-    usage: generationsOf(one)
-      .map((step) => step.usage)
-      .reduce(addUsage),
-    verifier_usage: verifications.length === 0 ? null : verifications.reduce(addUsage),
+    ...attemptSpending(generations, verificationsOf(one)),
   }
 }
 
@@ -118,11 +112,6 @@ export function evidenceOf(outcome: GenerateOutcome): Evidence {
 
 export function patchOf(outcome: GenerateOutcome): Patch | null {
   return outcome.kind === 'candidate' ? outcome.patch : null
-}
-
-export function totalUsage(attempts: readonly Attempt[]): Usage | null {
-  const all = attempts.flatMap((a) => (a.verifier_usage ? [a.usage, a.verifier_usage] : [a.usage]))
-  return all.length === 0 ? null : all.reduce(addUsage)
 }
 
 function isVerified(outcome: GenerateOutcome): boolean {

@@ -391,6 +391,11 @@ test('an attempt lasts from its first token to its verdict and counts the tokens
       runner_output: '',
       usage: usageOf(10, 2),
       verifier_usage: usageOf(30, 4),
+      cost_usd: null,
+      cost_basis: 'unknown',
+      verifier_cost_usd: null,
+      verifier_cost_basis: 'unknown',
+      price_version: null,
     },
   ])
 })

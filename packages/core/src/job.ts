@@ -17,6 +17,8 @@ export interface Job {
   /** Models to try, cheapest first. */
   chain: readonly string[]
   verifier: string
+  /** The model that its savings are estimated against. */
+  baseline?: string
   /** The caller named the model: one attempt, no verifier. */
   pinned: boolean
   verify: VerifyMode

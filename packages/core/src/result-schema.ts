@@ -1,5 +1,7 @@
 import type { JsonSchema } from './json-schema.ts'
+import { COST_BASES } from './price.ts'
 import type { Skill } from './skill.ts'
+import type { Spending } from './spending.ts'
 
 const text = { type: 'string' }
 const count = { type: ['integer', 'null'] }
@@ -14,6 +16,25 @@ const USAGE: JsonSchema = {
     cacheWriteTokens: count,
   },
 }
+
+const USD: JsonSchema = { type: ['number', 'null'], description: 'US dollars; null when unknown' }
+
+const BASIS: JsonSchema = {
+  enum: COST_BASES,
+  description: 'list price, own price or hardware, or (in part) not known',
+}
+
+const SPENDING = {
+  usage: USAGE,
+  cost_usd: { ...USD, description: 'the sum of what is known, verifications included' },
+  unpriced_models: { type: 'array', items: text, description: 'models that cost_usd leaves out' },
+  baseline_model: { type: ['string', 'null'] },
+  saved_usd_estimate: {
+    ...USD,
+    description:
+      "an estimate: what the accepted attempt's tokens cost at the price of baseline_model, less cost_usd",
+  },
+} satisfies Record<keyof Spending, JsonSchema>
 
 const ATTEMPT: JsonSchema = {
   type: 'object',
@@ -30,6 +51,11 @@ const ATTEMPT: JsonSchema = {
     runner_output: text,
     usage: USAGE,
     verifier_usage: USAGE,
+    cost_usd: USD,
+    cost_basis: BASIS,
+    verifier_cost_usd: USD,
+    verifier_cost_basis: { anyOf: [BASIS, { type: 'null' }] },
+    price_version: { type: ['string', 'null'], description: 'the day of the price list' },
   },
   required: ['attempt', 'model', 'tier', 'duration_ms', 'warm_start', 'verified', 'verdict'],
 }
@@ -57,7 +83,7 @@ export function resultSchemaOf(skill: Skill): JsonSchema {
       },
       evidence: { type: ['object', 'null'], description: 'what the worker ran and checked itself' },
       attempts: { type: 'array', items: ATTEMPT },
-      usage: USAGE,
+      ...SPENDING,
       duration_ms: { type: 'integer' },
     },
     required: ['job_id', 'status', 'message', 'attempts'],

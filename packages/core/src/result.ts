@@ -1,15 +1,15 @@
-import { type Attempt, evidenceOf, patchOf, totalUsage } from './attempt.ts'
-import type { Usage } from './chat.ts'
+import { type Attempt, evidenceOf, patchOf } from './attempt.ts'
 import { attemptsOf, type Ending } from './decide.ts'
 import type { Evidence, Patch } from './evidence.ts'
 import type { Job } from './job.ts'
+import { type Spending, spendingOf } from './spending.ts'
 import type { Applied, Step } from './step.ts'
 
 /** `pass`: accepted. `fail`: the pinned model worked and its result did not hold. `error`: nobody's result. */
 export type FinalStatus = 'pass' | 'fail' | 'error'
 
 /** What a caller gets. */
-export interface JobResult {
+export interface JobResult extends Spending {
   job_id: string
   session_id: string
   status: FinalStatus
@@ -29,12 +29,11 @@ export interface JobResult {
   patch: (Patch & Applied) | null
   evidence: Evidence | null
   attempts: readonly Attempt[]
-  usage: Usage | null
   duration_ms: number
 }
 
 /** One line of a session's log. */
-export interface SessionEntry {
+export interface SessionEntry extends Spending {
   session_id: string
   job_id: string
   /** Who called; absent in lines of before there were principals. */
@@ -77,7 +76,7 @@ export function resultOf(job: Job, steps: readonly Step[], end: Ending, nowMs: n
     patch: patch && { ...patch, ...(applied ?? NOT_ASKED) },
     evidence: winner ? evidenceOf(winner.outcome) : null,
     attempts,
-    usage: totalUsage(attempts),
+    ...spendingOf(job, steps, winner),
     duration_ms: Math.round(nowMs - job.submittedAtMs),
   }
 }
@@ -99,6 +98,11 @@ export function entryOf(job: Job, result: JobResult, nowMs: number): SessionEntr
     model_used: result.model_used,
     duration_ms: result.duration_ms,
     message: result.message,
+    usage: result.usage,
+    cost_usd: result.cost_usd,
+    unpriced_models: result.unpriced_models,
+    baseline_model: result.baseline_model,
+    saved_usd_estimate: result.saved_usd_estimate,
   }
 }
 

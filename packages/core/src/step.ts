@@ -1,4 +1,5 @@
 import { NO_USAGE, type Usage } from './chat.ts'
+import type { Cost } from './cost.ts'
 import type { Evidence, Patch } from './evidence.ts'
 import type { Failure } from './failure.ts'
 
@@ -65,6 +66,8 @@ export interface StepFacts {
   warmStart: boolean
   /** The worker that did it, for people who look for a sick machine. */
   worker: string
+  /** Absent where no model could be asked, and where a worker died before it could tell. */
+  cost?: Cost
 }
 
 /** One committed piece of queue work. A job's record is the list of its steps, oldest first. */
