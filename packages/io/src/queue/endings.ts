@@ -26,6 +26,7 @@ export interface Endings {
 /** Stops the work on jobs that somebody else ended: cancelled ones, and those past their deadline. */
 export async function heedEndings(options: EndingsOptions): Promise<Endings> {
   const { subscriber, keys, store, workplaces, onError } = options
+  subscriber.on('error', onError)
   subscriber.on('message', (_channel, jobId) => {
     for (const workplace of workplaces) workplace.abort(jobId)
   })
