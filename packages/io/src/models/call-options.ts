@@ -52,6 +52,7 @@ export function anthropicCallOptions(
   const anthropic = {
     ...(tools?.length ? CACHED.anthropic : {}),
     ...(effort === null || reasoning !== null ? {} : { effort }),
+    structuredOutputMode: 'outputFormat',
   }
   return {
     ...commonOptions(request),
