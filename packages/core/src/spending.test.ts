@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { advance } from './advance.ts'
 import { NO_USAGE } from './chat.ts'
-import { type Cost, uncalledCost } from './cost.ts'
+import type { Cost } from './cost.ts'
 import { aJob, applying, candidate, failed, PATCH, usageOf, verdict } from './job.fixture.ts'
 import type { Job } from './job.ts'
 import type { Spending } from './spending.ts'
@@ -62,11 +62,7 @@ const ROWS: Row[] = [
   ],
   [
     'a model that nobody serves costs nothing',
-    [
-      costing(failed(SMALL, 'unserved'), uncalledCost(SMALL)),
-      costing(candidate(LARGE), own(0.25, 1)),
-      accepted(listed(0.25)),
-    ],
+    [failed(SMALL, 'unserved'), costing(candidate(LARGE), own(0.25, 1)), accepted(listed(0.25))],
     { cost_usd: 0.5, saved_usd_estimate: 0.5 },
   ],
   [

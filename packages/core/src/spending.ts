@@ -1,5 +1,6 @@
 import { addUsage, type Usage } from './chat.ts'
-import { addCost, addKnown, type Cost, UNKNOWN_COST } from './cost.ts'
+import { addCost, addKnown, type Cost, UNKNOWN_COST, uncalledCost } from './cost.ts'
+import type { Failure } from './failure.ts'
 import type { Job } from './job.ts'
 import { type CostBasis, roundUsd } from './price.ts'
 import type { GenerateStep, Step, VerifyStep } from './step.ts'
@@ -89,8 +90,13 @@ function totalOf(steps: readonly Step[]): { usage: Usage; cost: Cost } | null {
   }
 }
 
-function costIn(step: Step): Cost {
-  return step.cost ?? UNKNOWN_COST
+/** Failures that come before any call. */
+const UNCALLED: readonly Failure[] = ['unserved', 'breaker_open']
+
+function costIn({ cost, outcome, model }: Step): Cost {
+  if (cost) return cost
+  const isUncalled = 'failure' in outcome && UNCALLED.includes(outcome.failure)
+  return isUncalled ? uncalledCost(model) : UNKNOWN_COST
 }
 
 function isLeftOut({ costUsd, basis }: Cost): boolean {

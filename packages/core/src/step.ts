@@ -66,7 +66,7 @@ export interface StepFacts {
   warmStart: boolean
   /** The worker that did it, for people who look for a sick machine. */
   worker: string
-  /** Absent where no model could be asked, and where a worker died before it could tell. */
+  /** Absent where no model was asked, and where nobody is left to tell. */
   cost?: Cost
 }
 

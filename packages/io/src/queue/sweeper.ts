@@ -1,5 +1,4 @@
 import { advance, endNow, type StepRef } from '@hyperguild/core/advance.ts'
-import { uncalledCost } from '@hyperguild/core/cost.ts'
 import { poolOf } from '@hyperguild/core/model.ts'
 import { failedWork, type Step } from '@hyperguild/core/step.ts'
 import type { JobRecord } from './job-reads.ts'
@@ -82,7 +81,6 @@ function unserved(step: StepRef, nowMs: number): Step {
     finishedAtMs: nowMs,
     warmStart: false,
     worker: 'sweeper',
-    cost: uncalledCost(step.model),
   }
 }
 
