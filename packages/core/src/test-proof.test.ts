@@ -107,6 +107,20 @@ describe('red', () => {
     ])
   })
 
+  it('is not proved by a file that cannot be loaded and lost lines that may have been tests', () => {
+    const path = FILE
+    const diff = `diff --git a/${path} b/${path}\n@@ -1,2 +1,2 @@\n-test('adds', () => {})\n+test('new', () => {})\n`
+    const files = patch.files.map((file) => ({ ...file, status: 'modified' as const }))
+    const proof = {
+      before: run(report(['+adds'])),
+      after: run(report([`${FILE}!Cannot find module './subtract'`])),
+    }
+    const problem = `${FILE} cannot be run yet, so it must keep what it held; put back: test('adds', () => {})`
+    expect(redProblems({ ...proof, patch: { ...patch, diff, files } })).toEqual([problem])
+    const kept = diff.replace("-test('adds'", " test('adds'")
+    expect(redProblems({ ...proof, patch: { ...patch, diff: kept, files } })).toEqual([])
+  })
+
   it('is not proved by a file that the patch did not touch', () => {
     const elsewhere = 'test/other.test.js!Cannot find module'
     expect(red(['+adds'], ['+adds', elsewhere])).toEqual([

@@ -1,4 +1,5 @@
 import type { Patch, TestCase, TestReport, TestRun } from './evidence.ts'
+import { linesTakenOut } from './lines-taken-out.ts'
 import { READABLE_RUNNERS } from './test-report/read-test-report.ts'
 
 export interface Proof {
@@ -39,6 +40,7 @@ export function redProblems({ before, after, patch }: Proof): string[] {
   const problems = [
     ...otherErrors.map(({ file, message }) => describeLoadError(file, message)),
     ...brokenTests(reports.before, reports.after, missing),
+    ...lostUnseen(patch, reports.after, missing),
   ]
   if (newFailures.length + newErrors.length === 0) {
     problems.push(
@@ -157,6 +159,19 @@ function brokenTests(
   return problems.length > 12
     ? [...problems.slice(0, 12), `… and ${problems.length - 12} more tests that passed before.`]
     : problems
+}
+
+/** While a file cannot be loaded its earlier tests are not seen running, so their text must still be there. */
+function lostUnseen(patch: Patch, after: TestReport, unloaded: TestReport['loadErrors']): string[] {
+  if (unloaded.length === 0) return []
+  const hidesAll = isCompiled(after) || unloaded.some(({ file }) => file === null)
+  return [...linesTakenOut(patch)].flatMap(([path, lines]) =>
+    hidesAll || unloaded.some(({ file }) => file !== null && isSameFile(file, path))
+      ? [
+          `${path} cannot be run yet, so it must keep what it held; put back: ${lines.slice(0, 3).join(' … ')}`,
+        ]
+      : [],
+  )
 }
 
 function failuresIn(report: TestReport, testPath: string | undefined) {
