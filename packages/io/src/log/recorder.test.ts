@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { advance } from '@hyperguild/core/advance.ts'
@@ -47,8 +47,8 @@ async function openLog() {
         .split('\n')
         .map((line) => (JSON.parse(line) as SessionEntry).job_id),
 
-    /** Starts a recorder; `handled` waits until it is done with so many entries. */
-    start(recorderId: string) {
+    /** Starts a recorder; `handled` waits until it is done with so many entries, and fails with it unless told not to. */
+    start(recorderId: string, onError?: (error: unknown) => void) {
       const { promise: failure, reject } = Promise.withResolvers<never>()
       failure.catch(() => {})
       let count = 0
@@ -59,7 +59,7 @@ async function openLog() {
         keys,
         sessionsDir,
         recorderId,
-        onError: reject,
+        onError: onError ?? reject,
         keepNotes: async () => {},
         onWritten: () => {
           count += 1
@@ -155,6 +155,34 @@ test('a file that holds nothing but a torn line begins anew', async () => {
   await log.add(entryOf('job-1', 'monday'))
   await recorder.handled(1)
   expect(await log.jobsIn('monday')).toEqual(['job-1'])
+})
+
+test('of a batch that a crash cut short, only what is missing is written', async () => {
+  const log = await openLog()
+  const entries = ['job-1', 'job-2', 'job-3'].map((id) => entryOf(id, 'monday'))
+  for (const entry of entries) await log.add(entry)
+  await log.readAndDie()
+  await writeFile(log.fileOf('monday'), `${JSON.stringify(entries[0])}\n`)
+
+  const recorder = log.start('r2')
+  await recorder.handled(3)
+  expect(await log.jobsIn('monday')).toEqual(['job-1', 'job-2', 'job-3'])
+})
+
+test('a session that cannot be written holds up no other, and is written once it can be', async () => {
+  const log = await openLog()
+  await mkdir(log.fileOf('monday'))
+  await log.add(entryOf('job-1', 'monday'))
+  await log.add(entryOf('job-2', 'tuesday'))
+  const errors: unknown[] = []
+  const recorder = log.start('r1', (error) => errors.push(error))
+  await recorder.handled(1)
+  expect(await log.jobsIn('tuesday')).toEqual(['job-2'])
+
+  await rmdir(log.fileOf('monday'))
+  await recorder.handled(2)
+  expect(await log.jobsIn('monday')).toEqual(['job-1'])
+  expect(errors).not.toEqual([])
 })
 
 test('of two recorders only one writes', async () => {

@@ -97,33 +97,54 @@ async function recordBatch(options: RecorderOptions, signal: AbortSignal): Promi
   if (!signal.aborted) await write(options, entriesIn(fresh), false)
 }
 
+/** Sessions are written side by side, and what is on disk leaves the stream at once, whatever became of the others. */
 async function write(
   options: RecorderOptions,
-  entries: readonly Delivery[],
+  deliveries: readonly Delivery[],
   mayBeWritten: boolean,
 ): Promise<void> {
-  for (const { id, entry, notes } of entries) {
-    const file = sessionFile(options.sessionsDir, entry.session_id)
-    if (!(mayBeWritten && (await holdsEntry(file, entry.job_id)))) await appendLine(file, entry)
-    if (notes.length > 0) await options.keepNotes(notes)
-    await options.redis
+  if (deliveries.length === 0) return
+  const { redis, keys } = options
+  const sessions = [...Map.groupBy(deliveries, ({ entry }) => entry.session_id).values()]
+  const endings = await Promise.allSettled(
+    sessions.map((session) => writeSession(options, session, mayBeWritten)),
+  )
+  const written = sessions.filter((_, index) => endings[index]!.status === 'fulfilled').flat()
+  const ids = written.map(({ id }) => id)
+  if (ids.length > 0) {
+    await redis
       .multi()
-      .xack(options.keys.entries, GROUP, id)
-      .xdel(options.keys.entries, id)
+      .xack(keys.entries, GROUP, ...ids)
+      .xdel(keys.entries, ...ids)
       .exec()
-    options.onWritten?.(entry)
   }
+  for (const { entry } of written) options.onWritten?.(entry)
+  const failure = endings.find((ending) => ending.status === 'rejected')
+  if (failure) throw failure.reason
 }
 
-/** One write of one line, on disk before this returns. A line torn by an earlier crash is cut off first. */
-async function appendLine(path: string, entry: SessionEntry): Promise<void> {
+async function writeSession(
+  options: RecorderOptions,
+  deliveries: readonly Delivery[],
+  mayBeWritten: boolean,
+): Promise<void> {
+  const file = sessionFile(options.sessionsDir, deliveries[0]!.entry.session_id)
+  const text = mayBeWritten ? await wholeLines(file) : ''
+  const missing = deliveries.filter(({ entry }) => !holdsEntry(text, entry.job_id))
+  if (missing.length > 0) await appendLines(file, missing)
+  const notes = deliveries.flatMap((delivery) => delivery.notes)
+  if (notes.length > 0) await options.keepNotes(notes)
+}
+
+/** One write, on disk before this returns. A line torn by an earlier crash is cut off first. */
+async function appendLines(path: string, deliveries: readonly Delivery[]): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   await using file = await open(path, 'a+')
   const { size } = await file.stat()
   if (size > 0 && (await byteAt(file, size - 1)) !== NEWLINE) {
     await file.truncate((await readFile(path)).lastIndexOf(NEWLINE) + 1)
   }
-  await file.appendFile(`${JSON.stringify(entry)}\n`)
+  await file.appendFile(deliveries.map(({ entry }) => `${JSON.stringify(entry)}\n`).join(''))
   await file.sync()
 }
 
@@ -132,10 +153,13 @@ async function byteAt(file: FileHandle, position: number): Promise<number | unde
   return buffer[0]
 }
 
-async function holdsEntry(path: string, jobId: string): Promise<boolean> {
+async function wholeLines(path: string): Promise<string> {
   const text = await readFile(path, 'utf8').catch(() => '')
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
-  return whole.includes(`"job_id":${JSON.stringify(jobId)}`)
+  return text.slice(0, text.lastIndexOf('\n') + 1)
+}
+
+function holdsEntry(lines: string, jobId: string): boolean {
+  return lines.includes(`"job_id":${JSON.stringify(jobId)}`)
 }
 
 /** Takes or renews the right to write. */
