@@ -9,6 +9,7 @@ import { type DemoJob, demoJobs, SAMPLE_PROJECT } from './demo-jobs.ts'
 import { type Fleet, mustSimulate, startFleet } from './fleet.ts'
 import { untilInterrupted } from './interrupt.ts'
 import { connectTo, type SkillCaller } from './mcp-client.ts'
+import { attemptCostText, moneyLines } from './money.ts'
 import { outputLines } from './output-lines.ts'
 import { print, style, table, wrapped } from './terminal.ts'
 
@@ -66,6 +67,7 @@ async function runJobs(
     say(`\n${style('bold', 'The trail')}`)
     say(trail(results))
     say(`\n${totals(results)}`)
+    for (const line of moneyLines(results, fleet.simulated)) say(line)
     say(await projectState(projectRoot, results))
     return results
   } finally {
@@ -125,9 +127,11 @@ function trail(results: readonly JobResult[]): string {
       a.verdict,
       a.usage.inputTokens ?? 'unknown',
       a.usage.outputTokens ?? 'unknown',
+      attemptCostText(a),
     ]),
   )
-  return table(['job', 'try', 'model', 'tier', 'start', 'ms', 'verdict', 'tokens in', 'out'], rows)
+  const head = ['job', 'try', 'model', 'tier', 'start', 'ms', 'verdict', 'tokens in', 'out']
+  return table([...head, 'cost + verifier'], rows)
 }
 
 function totals(results: readonly JobResult[]): string {
