@@ -5,6 +5,7 @@ import type { NoteDraft } from '@hyperguild/core/note.ts'
 import type { SessionEntry } from '@hyperguild/core/result.ts'
 import type { Redis } from 'ioredis'
 import type { Keys } from '../queue/keys.ts'
+import { replyUnless } from '../queue/redis.ts'
 import { sessionFile } from './session-log.ts'
 
 const GROUP = 'recorder'
@@ -82,7 +83,7 @@ async function recordBatch(options: RecorderOptions, signal: AbortSignal): Promi
     await write(options, leftovers, true)
     return
   }
-  const fresh = await blocking.xreadgroup(
+  const next = blocking.xreadgroup(
     'GROUP',
     GROUP,
     GROUP,
@@ -94,7 +95,7 @@ async function recordBatch(options: RecorderOptions, signal: AbortSignal): Promi
     keys.entries,
     '>',
   )
-  if (!signal.aborted) await write(options, entriesIn(fresh), false)
+  await write(options, entriesIn(await replyUnless(signal, next)), false)
 }
 
 /** Sessions are written side by side, and what is on disk leaves the stream at once, whatever became of the others. */

@@ -4,6 +4,7 @@ import type { JobResult } from '@hyperguild/core/result.ts'
 import type { Redis } from 'ioredis'
 import type { JobStore } from './job-store.ts'
 import type { Keys } from './keys.ts'
+import { replyUnless } from './redis.ts'
 
 /** Notices are hints: what they say is checked against the record, and the record is asked again this often. */
 const RECHECK_MS = 5_000
@@ -59,7 +60,6 @@ export function openInbox(options: InboxOptions): Inbox {
   const key = keys.inbox(gatewayId)
   const waiters = new Map<string, Set<Waiter>>()
   const closing = new AbortController()
-  let closed = false
   let lastId = '0-0'
 
   async function settle(jobId: string): Promise<void> {
@@ -74,8 +74,8 @@ export function openInbox(options: InboxOptions): Inbox {
   }
 
   async function read(): Promise<void> {
-    const reply = await blocking.xread('COUNT', 500, 'BLOCK', RECHECK_MS, 'STREAMS', key, lastId)
-    if (closed) return
+    const next = blocking.xread('COUNT', 500, 'BLOCK', RECHECK_MS, 'STREAMS', key, lastId)
+    const reply = await replyUnless(closing.signal, next)
     for (const [id, fields] of reply?.[0]?.[1] ?? []) {
       lastId = id
       const { job, event } = noticeFrom(fields)
@@ -85,9 +85,9 @@ export function openInbox(options: InboxOptions): Inbox {
   }
 
   async function readOn(): Promise<void> {
-    while (!closed) {
+    while (!closing.signal.aborted) {
       await read().catch(async (error: unknown) => {
-        if (closed) return
+        if (closing.signal.aborted) return
         options.onError(error)
         await pause(AFTER_ERROR_MS, undefined, { signal: closing.signal }).catch(() => {})
       })
@@ -120,7 +120,6 @@ export function openInbox(options: InboxOptions): Inbox {
     isHeard: (jobId) => waiters.has(jobId),
 
     async close() {
-      closed = true
       closing.abort()
       clearInterval(recheck)
       blocking.disconnect()

@@ -19,6 +19,19 @@ export function connectRedis(url: string, name: string, patience: 'fail_fast' | 
 }
 
 /**
+ * The reply of a blocking command, or a rejection once `signal` aborts: a connection that is closed while Redis is away
+ * leaves its callers waiting for ever.
+ */
+export function replyUnless<T>(signal: AbortSignal, reply: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+    reply.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+    if (signal.aborted) stop()
+  })
+}
+
+/**
  * Waits until Redis answers, and refuses a server on which jobs could be lost.
  * @throws {ConfigError} when nobody answers within `timeoutMs`, the server is too old, or it evicts keys
  */
