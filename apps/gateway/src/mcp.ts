@@ -42,8 +42,18 @@ export function createMcpRoute(deps: GatewayDeps, version: string): Handler {
   return (c: Context) => {
     const parsedBody: unknown = c.get('parsedBody')
     const handler = isToolCall(parsedBody) ? streaming : plain
-    return handler.fetch(c.req.raw, { parsedBody })
+    return handler.fetch(acceptingAnyAnswer(c.req.raw), { parsedBody })
   }
+}
+
+/** Clients that forget a media type, or send any, read both all the same; the SDK would turn them away. */
+function acceptingAnyAnswer(request: Request): Request {
+  const accept = request.headers.get('accept') ?? ''
+  const isFull = accept.includes('application/json') && accept.includes('text/event-stream')
+  if (request.method !== 'POST' || isFull) return request
+  const headers = new Headers(request.headers)
+  headers.set('accept', 'application/json, text/event-stream')
+  return new Request(request, { headers })
 }
 
 function isToolCall(body: unknown): boolean {
