@@ -33,6 +33,8 @@ export interface TestFleetOptions {
   /** Which pools run; both when absent. */
   pools?: readonly ('local' | 'cloud')[]
   concurrency?: number
+  /** A Redis of the test's own; the suite's when absent. */
+  redisUrl?: string
 }
 
 /** A gateway, workers and simulated models in this process, on the suite's Redis; gone when the test ends. */
@@ -42,11 +44,12 @@ export async function startTestFleet(options: TestFleetOptions): Promise<TestFle
   const script = parseScript(options.script, 'test script')
   const models = await startSimulatedModels({ script })
   onTestFinished(() => models.close())
+  const redisUrl = options.redisUrl ?? inject('redisUrl')
   const redisPrefix = `test-${crypto.randomUUID()}`
   const modelsFile = join(folder, '.models.yaml')
   if (options.chains) await writeFile(modelsFile, options.chains)
   const environment = readEnvironment({
-    REDIS_URL: inject('redisUrl'),
+    REDIS_URL: redisUrl,
     HYPERGUILD_REDIS_PREFIX: redisPrefix,
     HYPERGUILD_ROOTS: folder,
     HYPERGUILD_DATA_DIR: join(folder, '.data'),
@@ -64,7 +67,7 @@ export async function startTestFleet(options: TestFleetOptions): Promise<TestFle
     environment,
     config: loadConfig(environment),
     log: createLogger('test', environment.logLevel),
-    redisUrl: inject('redisUrl'),
+    redisUrl,
   }
   const startOne = async (tier: 'local' | 'cloud') => {
     const { concurrency } = options
