@@ -27,6 +27,20 @@ const ENVIRONMENT_HOME = 'packages/io/src/config/environment.ts'
 const READS_ENVIRONMENT =
   /\bprocess\s*(\?\.|\.)\s*env\b|\bprocess\s*\[\s*['"`]env|\benv\b[^}\n]*\}\s*(from\s*['"](node:)?process['"]|=\s*process\b)/
 
+/** The packages that an app loads, directly or through our own files, from `entry` on. */
+export function packagesLoadedBy(entry: string): Set<string> {
+  const files = new Set([entry])
+  const packages = new Set<string>()
+  for (const file of files) {
+    for (const name of importsIn(withoutTypes(withoutComments(readFileSync(file, 'utf8'))))) {
+      const target = localTarget(file, name)
+      if (target !== null) files.add(target)
+      else if (!name.startsWith('node:')) packages.add(/^(@[^/]+\/)?[^/]+/.exec(name)![0])
+    }
+  }
+  return packages
+}
+
 /** One line per import or access that the layers forbid; empty when all is well. */
 export function layeringProblems({ file, text }: SourceFile): string[] {
   const code = withoutComments(text)
@@ -90,6 +104,11 @@ function withoutComments(text: string): string {
   return text.replace(/^\s*\/\*[\s\S]*?\*\//gm, '').replace(/(^|\s)\/\/.*$/gm, '')
 }
 
+/** What Node does to it: imports of types vanish. */
+function withoutTypes(code: string): string {
+  return code.replace(/^(import|export) type [\s\S]*?from\s*['"][^'"\n]+['"]/gm, '')
+}
+
 function appMayImport(workspace: string): RegExp[] {
   return [/^@hyperguild\/(core|io)\//, /^node:/, ...dependenciesOf(workspace)]
 }
@@ -97,8 +116,8 @@ function appMayImport(workspace: string): RegExp[] {
 /** The packages a workspace declares, ours left out: those are the layers' business. */
 function dependenciesOf(workspace: string): RegExp[] {
   const manifest: unknown = JSON.parse(readFileSync(join(workspace, 'package.json'), 'utf8'))
-  const { dependencies = {}, devDependencies = {} } = manifest as Record<string, object>
-  return Object.keys({ ...dependencies, ...devDependencies })
+  const { dependencies, peerDependencies, devDependencies } = manifest as Record<string, object>
+  return Object.keys({ ...dependencies, ...peerDependencies, ...devDependencies })
     .filter((name) => !name.startsWith('@hyperguild/') && name !== 'hyperguild')
     .map((name) => new RegExp(`^${name.replaceAll('.', '\\.')}(/|$)`))
 }
