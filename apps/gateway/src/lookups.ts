@@ -2,21 +2,26 @@ import { randomUUID } from 'node:crypto'
 import { RequestError } from '@hyperguild/core/errors.ts'
 import { POOLS, poolOf } from '@hyperguild/core/model.ts'
 import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
+import type { Principal } from '@hyperguild/core/principal.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
 import type { Brain } from '@hyperguild/io/brain/brain.ts'
 import type { GatewayDeps } from './deps.ts'
-import { sessionEntries } from './submit-job.ts'
+import { entriesFor } from './sessions.ts'
 
 const NOTES_AT_ONCE = 10
 
 type Answer = Readonly<Record<string, unknown>>
-type Lookup = (deps: GatewayDeps, input: Readonly<Record<string, unknown>>) => Promise<Answer>
+type Lookup = (
+  deps: GatewayDeps,
+  input: Readonly<Record<string, unknown>>,
+  principal: Principal,
+) => Promise<Answer>
 
 /** What the gateway answers from its own records. The names are those of the skill files of kind `lookup`. */
 const LOOKUPS: Readonly<Record<string, Lookup>> = {
-  session_log: async (deps, input) => {
+  session_log: async (deps, input, principal) => {
     const sessionId = String(input.session_id)
-    const entries = await sessionEntries(deps, sessionId)
+    const entries = await entriesFor(deps, principal, sessionId)
     return { session_id: sessionId, entries, message: `${entries.length} entries` }
   },
 

@@ -1,6 +1,7 @@
 import { RequestError } from '@hyperguild/core/errors.ts'
 import { eventText } from '@hyperguild/core/event-text.ts'
 import type { JobEvent } from '@hyperguild/core/job.ts'
+import { LOCAL } from '@hyperguild/core/principal.ts'
 import type { JobResult } from '@hyperguild/core/result.ts'
 import { resultSchemaOf } from '@hyperguild/core/result-schema.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
@@ -104,7 +105,7 @@ async function callSkill(
   ctx: ServerContext,
 ): Promise<CallToolResult> {
   const skill = requireSkill(deps, call)
-  if (skill.kind === 'lookup') return structured(await lookupFor(skill)(deps, call.input), false)
+  if (skill.kind === 'lookup') return structured(await lookupFor(skill)(deps, call.input, LOCAL), false)
   const progress = progressOf(ctx)
   const { job, listening } = await submitJob(deps, skill, call, progress.report)
   progress.start(`queued: ${job.chain.length} models to try, ${job.chain[0]} first`)

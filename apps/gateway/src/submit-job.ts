@@ -8,9 +8,9 @@ import { baselineFor, chainFor, verifyModeFor } from '@hyperguild/core/models-co
 import { notesAsMaterial } from '@hyperguild/core/note.ts'
 import type { SessionEntry } from '@hyperguild/core/result.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
-import { mergeEntries, readSessionFile } from '@hyperguild/io/log/session-log.ts'
-import type { Listening } from '@hyperguild/io/queue/inbox.ts'
+import { JobGone, type Listening } from '@hyperguild/io/queue/inbox.ts'
 import type { GatewayDeps } from './deps.ts'
+import { ownEntries } from './sessions.ts'
 
 /** The sweeper's first look at a new job: soon, because the gateway may die before it queues the first step. */
 const FIRST_LOOK_MS = 5_000
@@ -25,10 +25,15 @@ export interface Call {
   skill: string
   input: Readonly<Record<string, unknown>>
   principal: string
+  /** What makes an equal call join this one's job instead of starting another. */
+  identity?: Pick<Required<Job>, 'callKey' | 'named'>
 }
 
 /** @throws {RequestError} when there is no such skill, or the input does not match its schema */
-export function requireSkill(deps: Pick<GatewayDeps, 'skills'>, call: Call): Skill {
+export function requireSkill(
+  deps: Pick<GatewayDeps, 'skills'>,
+  call: Pick<Call, 'skill' | 'input'>,
+): Skill {
   const skill = deps.skills.get(call.skill)
   if (!skill || skill.kind === 'stage') {
     const names = [...deps.skills.values()].filter((s) => s.kind !== 'stage').map((s) => s.name)
@@ -46,19 +51,23 @@ export function requireSkill(deps: Pick<GatewayDeps, 'skills'>, call: Call): Ski
 
 /**
  * Records a job and queues its first step. When this resolves the job will be done, or ended with a reason, whatever
- * dies; `listening` hears of it.
+ * dies; `listening` hears of it. An equal call whose job is open is joined.
  */
 export async function submitJob(
   deps: GatewayDeps,
   skill: Skill,
   call: Call,
   onEvent: (event: JobEvent) => void,
-): Promise<{ job: Job; listening: Listening }> {
+): Promise<{ job: Job; listening: Listening; joined: boolean }> {
   const job = await jobFrom(deps, skill, call)
   const listening = deps.inbox.listen(job.id, onEvent)
   try {
     const firstLookMs = deps.now() + Math.min(FIRST_LOOK_MS, deps.unservedMs)
-    await deps.store.submit(job, deps.inbox.gatewayId, firstLookMs)
+    const jobId = await deps.store.submit(job, deps.inbox.gatewayId, firstLookMs)
+    if (jobId !== job.id) {
+      listening.stop()
+      return await joinJob(deps, jobId, onEvent)
+    }
     const { next } = advance(job, [], null, deps.now())
     if (next) await deps.queue.add(next)
   } catch (error) {
@@ -66,15 +75,22 @@ export async function submitJob(
     throw error
   }
   deps.log.info({ job: job.id, skill: job.tool, chain: job.chain }, 'job_submitted')
-  return { job, listening }
+  return { job, listening, joined: false }
 }
 
-async function jobFrom(deps: GatewayDeps, skill: Skill, { input, principal }: Call): Promise<Job> {
+async function joinJob(deps: GatewayDeps, jobId: string, onEvent: (event: JobEvent) => void) {
+  const record = await deps.store.read(jobId)
+  if (!record) throw new JobGone(jobId)
+  return { job: record.job, listening: deps.inbox.follow(jobId, onEvent), joined: true }
+}
+
+async function jobFrom(deps: GatewayDeps, skill: Skill, call: Call): Promise<Job> {
+  const { input, principal, identity } = call
   const pinned = typeof input.model === 'string' ? input.model : undefined
   const chain = chainFor(deps.models, skill, pinned)
   const id = randomUUID()
   const sessionId = typeof input.session_id === 'string' ? input.session_id : undefined
-  const entries = sessionId === undefined ? [] : await sessionEntries(deps, sessionId)
+  const entries = sessionId === undefined ? [] : await ownEntries(deps, principal, sessionId)
   const readsLog = skill.material.includes('session_log')
   const nowMs = deps.now()
   return {
@@ -92,6 +108,7 @@ async function jobFrom(deps: GatewayDeps, skill: Skill, { input, principal }: Ca
     delivers: skill.delivers,
     apply: input.apply !== false && typeof input.project_root === 'string' && !isRemote(input),
     principal,
+    ...identity,
     sessionId: sessionId ?? id,
     history: readsLog ? '' : historyText(entries, skill.phase),
     material: readsLog ? logText(sessionId, entries) : await notesFor(deps, input),
@@ -120,16 +137,4 @@ async function notesFor(
 /** A project that is not a directory of ours: there is no tree to change. */
 function isRemote(input: Call['input']): boolean {
   return input.repo !== undefined || input.bundle !== undefined
-}
-
-/** Everything the session's log holds, the file and what has not reached it yet. */
-export async function sessionEntries(
-  { store, sessionsDir }: Pick<GatewayDeps, 'store' | 'sessionsDir'>,
-  sessionId: string,
-): Promise<SessionEntry[]> {
-  const [written, recent] = await Promise.all([
-    readSessionFile(sessionsDir, sessionId),
-    store.recentEntries(sessionId),
-  ])
-  return mergeEntries(written, recent)
 }

@@ -24,6 +24,8 @@ export interface Inbox {
   gatewayId: string
   /** Call it before the job is submitted or attached to, so that no notice is missed. */
   listen(jobId: string, onEvent: (event: JobEvent) => void): Listening
+  /** As `listen`, for a job that is there already. */
+  follow(jobId: string, onEvent: (event: JobEvent) => void): Listening
   /** Whether a call of this gateway waits for the job. */
   isHeard(jobId: string): boolean
   close(): Promise<void>
@@ -58,19 +60,13 @@ export interface InboxOptions {
 export function openInbox(options: InboxOptions): Inbox {
   const { redis, blocking, store, keys, gatewayId } = options
   const key = keys.inbox(gatewayId)
-  const waiters = new Map<string, Set<Waiter>>()
+  const calls = createWaitingCalls()
   const closing = new AbortController()
   let lastId = '0-0'
 
   async function settle(jobId: string): Promise<void> {
     const result = await store.attach(jobId, gatewayId)
-    if (result === null) return
-    const settled = waiters.get(jobId) ?? []
-    waiters.delete(jobId)
-    for (const waiter of settled) {
-      if (result === undefined) waiter.reject(new JobGone(jobId))
-      else waiter.resolve(result)
-    }
+    if (result !== null) calls.answer(jobId, result ?? new JobGone(jobId))
   }
 
   async function read(): Promise<void> {
@@ -79,8 +75,8 @@ export function openInbox(options: InboxOptions): Inbox {
     for (const [id, fields] of reply?.[0]?.[1] ?? []) {
       lastId = id
       const { job, event } = noticeFrom(fields)
-      for (const waiter of waiters.get(job) ?? []) waiter.onEvent(event)
-      if (event.kind === 'done' && waiters.has(job)) void settle(job).catch(options.onError)
+      calls.tell(job, event)
+      if (event.kind === 'done' && calls.has(job)) void settle(job).catch(options.onError)
     }
   }
 
@@ -95,15 +91,40 @@ export function openInbox(options: InboxOptions): Inbox {
   }
 
   const recheck = setInterval(() => {
-    void Promise.all([...waiters.keys()].map(settle)).catch(options.onError)
+    void Promise.all(calls.jobs().map(settle)).catch(options.onError)
     void redis.pexpire(key, INBOX_TTL_MS).catch(options.onError)
   }, RECHECK_MS)
   const reading = readOn()
 
   return {
     gatewayId,
+    listen: calls.listen,
 
-    listen(jobId, onEvent) {
+    follow(jobId, onEvent) {
+      const listening = calls.listen(jobId, onEvent)
+      void settle(jobId).catch(options.onError)
+      return listening
+    },
+
+    isHeard: calls.has,
+
+    async close() {
+      closing.abort()
+      clearInterval(recheck)
+      blocking.disconnect()
+      await reading
+    },
+  }
+}
+
+/** The calls of this gateway that wait, by job. */
+function createWaitingCalls() {
+  const waiters = new Map<string, Set<Waiter>>()
+  return {
+    has: (jobId: string) => waiters.has(jobId),
+    jobs: () => [...waiters.keys()],
+
+    listen(jobId: string, onEvent: (event: JobEvent) => void): Listening {
       const { promise, resolve, reject } = Promise.withResolvers<JobResult>()
       const waiter = { onEvent, resolve, reject }
       const set = waiters.get(jobId) ?? new Set()
@@ -117,13 +138,17 @@ export function openInbox(options: InboxOptions): Inbox {
       }
     },
 
-    isHeard: (jobId) => waiters.has(jobId),
+    tell(jobId: string, event: JobEvent): void {
+      for (const waiter of waiters.get(jobId) ?? []) waiter.onEvent(event)
+    },
 
-    async close() {
-      closing.abort()
-      clearInterval(recheck)
-      blocking.disconnect()
-      await reading
+    answer(jobId: string, answer: JobResult | JobGone): void {
+      const settled = waiters.get(jobId) ?? []
+      waiters.delete(jobId)
+      for (const waiter of settled) {
+        if (answer instanceof JobGone) waiter.reject(answer)
+        else waiter.resolve(answer)
+      }
     },
   }
 }

@@ -9,6 +9,9 @@ import type { Keys } from './keys.ts'
 const LEASE_MS = 10_000
 const STALL_CHECK_MS = 5_000
 
+/** A queue is searched from its front no further than this. */
+const PLACES_COUNTED = 1000
+
 const KEEP_FINISHED = { age: 3600, count: 1000 }
 
 /** The queue's side of a step being worked on. */
@@ -35,6 +38,8 @@ export interface JobQueue {
   revive(step: StepRef): Promise<void>
   /** Takes a step out of its queue that nobody needs any more; one that a worker holds stays. */
   drop(step: StepRef): Promise<void>
+  /** How many steps its queue does until it is done, itself included; null when it does not wait there or far behind. */
+  placeOf(step: StepRef): Promise<number | null>
   /** Pulls steps of one model's queue until closed. */
   serve(model: string, options: ServeOptions): Consumer
   /** BullMQ's own queue object, for a board. */
@@ -94,6 +99,16 @@ export function createJobQueue(redis: Redis, keys: Keys): JobQueue {
 
     async drop(step) {
       await open(queueOfStep(step)).remove(stepIdOf(step))
+    },
+
+    async placeOf(step) {
+      const waiting = `${keys.prefix}:${queueOfStep(step)}:wait`
+      const last = ['RANK', -1, 'MAXLEN', PLACES_COUNTED] as const
+      const [index, length] = await Promise.all([
+        redis.lpos(waiting, stepIdOf(step), ...last),
+        redis.llen(waiting),
+      ])
+      return index === null ? null : length - index
     },
 
     serve: (model, options) => consume(open(queueOf(model)), keys, options),
