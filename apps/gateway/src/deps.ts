@@ -1,27 +1,27 @@
+import type { Patience } from '@hyperguild/core/after-failure.ts'
+import type { CallSettings } from '@hyperguild/core/backend.ts'
 import type { ModelsConfig } from '@hyperguild/core/models-config.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
 import type { Brain } from '@hyperguild/io/brain/brain.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
 import type { Inbox } from '@hyperguild/io/queue/inbox.ts'
-import type { JobQueue } from '@hyperguild/io/queue/job-queue.ts'
-import type { JobStore } from '@hyperguild/io/queue/job-store.ts'
 import type { WorkerCard } from '@hyperguild/io/queue/presence.ts'
+import type { JobRecords } from '@hyperguild/io/queue/record-step.ts'
 
 /** What a gateway works with; `gateway.ts` makes it. */
-export interface GatewayDeps {
-  store: JobStore
-  queue: JobQueue
+export interface GatewayDeps extends JobRecords {
   inbox: Inbox
   skills: ReadonlyMap<string, Skill>
   models: ModelsConfig
+  /** What models.yaml says of how to talk to a model. */
+  settingsOf(model: string): CallSettings
   sessionsDir: string
   /** Null where another process owns the folder of notes. */
   brain: Brain | null
   /** Whether jobs are given the notes that fit them. */
   offersNotes: boolean
   jobSeconds: number
-  unservedMs: number
-  now(): number
+  patience: Patience
   livingWorkers(): Promise<WorkerCard[]>
   log: Logger
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import { callSettings } from '@hyperguild/core/backend.ts'
 import { ConfigError, RequestError } from '@hyperguild/core/errors.ts'
 import type { NoteDraft } from '@hyperguild/core/note.ts'
 import { type Brain, openBrain } from '@hyperguild/io/brain/brain.ts'
@@ -8,6 +9,7 @@ import type { Config } from '@hyperguild/io/config/load-config.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
 import { startRecorder } from '@hyperguild/io/log/recorder.ts'
 import type { Service } from '@hyperguild/io/process/service.ts'
+import { createBreakers } from '@hyperguild/io/queue/breakers.ts'
 import { openInbox } from '@hyperguild/io/queue/inbox.ts'
 import { createJobQueue } from '@hyperguild/io/queue/job-queue.ts'
 import { createJobStore } from '@hyperguild/io/queue/job-store.ts'
@@ -53,13 +55,16 @@ export async function startGateway(options: GatewayOptions): Promise<Service> {
   const deps: GatewayDeps = {
     store,
     queue,
+    breakers: createBreakers(redis, keys, Date.now),
     inbox,
     skills: config.skills,
     models: config.models,
+    settingsOf: (model) => callSettings(config.models, environment, model),
     sessionsDir: environment.sessionsDir,
     brain: openBrainIfFree(environment.brainDir, log),
     offersNotes: environment.brainOffer,
     jobSeconds: environment.jobSeconds,
+    patience: environment.patience,
     unservedMs: environment.unservedMs,
     now: Date.now,
     livingWorkers: () => livingWorkers(redis, keys, Date.now()),
@@ -122,7 +127,7 @@ function refusalTo(onError: (error: unknown) => void): (error: unknown) => void 
 
 /** What no call waits for: looking after open jobs, and writing the session log. */
 function startBackground(
-  { store, queue, sessionsDir, unservedMs, now, brain }: GatewayDeps,
+  deps: GatewayDeps,
   wires: {
     redis: Redis
     blocking: Redis
@@ -132,8 +137,9 @@ function startBackground(
   },
 ): { close(): Promise<void> } {
   const { redis, keys, onError } = wires
-  const served = (model: string) => isServed(redis, keys, model, now())
-  const sweeper = startSweeper({ store, queue, now, isServed: served, unservedMs, onError })
+  const { sessionsDir, brain } = deps
+  const served = (queue: string) => isServed(redis, keys, queue, deps.now())
+  const sweeper = startSweeper({ ...deps, isServed: served, onError })
   const keepNotes = async (notes: readonly NoteDraft[]) => {
     if (!brain) throw new Error('another process owns the brain')
     for (const note of notes) await brain.write(note).catch(refusalTo(onError))

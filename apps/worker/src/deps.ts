@@ -4,6 +4,7 @@ import type { SandboxLevel } from '@hyperguild/core/evidence.ts'
 import type { Prices } from '@hyperguild/core/price.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
+import type { BreakerWatch } from '@hyperguild/io/queue/breaker-watch.ts'
 import type { JobRecords } from '@hyperguild/io/queue/record-step.ts'
 import type { Toolchain } from '@hyperguild/io/work/toolchain.ts'
 
@@ -11,6 +12,8 @@ import type { Toolchain } from '@hyperguild/io/work/toolchain.ts'
 export interface WorkerDeps extends JobRecords {
   workerId: string
   chat: ChatModel
+  /** Hears how each call went. */
+  watch: Pick<BreakerWatch, 'report'>
   /** What models.yaml says of how to talk to a model. */
   settingsOf(model: string): CallSettings
   prices: Prices

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import type { StepRef } from '@hyperguild/core/advance.ts'
 import { callSettings } from '@hyperguild/core/backend.ts'
 import type { ChatModel } from '@hyperguild/core/chat.ts'
 import { ConfigError } from '@hyperguild/core/errors.ts'
@@ -12,8 +13,9 @@ import { chatThrough } from '@hyperguild/io/models/chat-model.ts'
 import { endpointsFor, findEndpoint } from '@hyperguild/io/models/endpoints.ts'
 import { isWarm } from '@hyperguild/io/models/warm-state.ts'
 import type { Service } from '@hyperguild/io/process/service.ts'
+import { createBreakers } from '@hyperguild/io/queue/breakers.ts'
 import { heedEndings } from '@hyperguild/io/queue/endings.ts'
-import { createJobQueue } from '@hyperguild/io/queue/job-queue.ts'
+import { createJobQueue, type Lease } from '@hyperguild/io/queue/job-queue.ts'
 import { createJobStore } from '@hyperguild/io/queue/job-store.ts'
 import { keysFor } from '@hyperguild/io/queue/keys.ts'
 import { announceWorker } from '@hyperguild/io/queue/presence.ts'
@@ -23,6 +25,7 @@ import { findToolchain } from '@hyperguild/io/work/toolchain.ts'
 import type { WorkerDeps } from './deps.ts'
 import { runStep } from './run-step.ts'
 import { startFileSweeper } from './sweep-files.ts'
+import { watchServers } from './watch-servers.ts'
 
 const REDIS_TIMEOUT_MS = 10_000
 /** How long a worker that shuts down lets its steps finish before they go back to the queue. */
@@ -52,12 +55,19 @@ export async function startPool(options: PoolOptions): Promise<Service> {
   const queue = createJobQueue(redis, keys)
   const toolchain = findToolchain(searchPath())
   const sandbox = await probeSandbox(environment.sandbox, toolchain)
-  const deps: WorkerDeps = {
+  const onError = (error: unknown) => log.warn({ err: error }, 'background_error')
+  const records = {
     store: createJobStore(redis, keys, environment.retentionSeconds * 1000),
     queue,
+    breakers: createBreakers(redis, keys, Date.now),
     now: Date.now,
     unservedMs: environment.unservedMs,
     workerId: `${tier}-${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
+  }
+  const watch = await watchServers({ ...records, models, onError }, config, environment)
+  const deps: WorkerDeps = {
+    ...records,
+    watch,
     chat: options.chat ?? chatThrough(endpointsFor(config.models, environment, models)),
     settingsOf: (model) => callSettings(config.models, environment, model),
     prices: { list: config.prices, models: config.models.models },
@@ -70,17 +80,18 @@ export async function startPool(options: PoolOptions): Promise<Service> {
     askWarm: warmthFrom(config, environment),
     log,
   }
-  const onError = (error: unknown) => log.warn({ err: error }, 'background_error')
   const fileSweeper = startFileSweeper({ store: deps.store, dataDir: deps.dataDir, onError })
-  const consumers = models.map((model) =>
-    queue.serve(model, {
-      connection: redis,
-      concurrency: options.concurrency ?? concurrencyOf(environment, tier),
-      workerId: deps.workerId,
-      onStep: (step, lease) => runStep(deps, step, lease),
-      onError: (error) => log.warn({ err: error }, 'queue_error'),
-    }),
-  )
+  const serving = {
+    connection: redis,
+    concurrency: options.concurrency ?? concurrencyOf(environment, tier),
+    workerId: deps.workerId,
+    onStep: (step: StepRef, lease: Lease) => runStep(deps, step, lease),
+    onError: (error: Error) => log.warn({ err: error }, 'queue_error'),
+  }
+  const consumers = [
+    ...models.map((model) => queue.serve(model, serving)),
+    queue.serveApplies(tier, serving),
+  ]
   const endings = await heedEndings({
     subscriber: connectRedis(options.redisUrl, `worker-${tier}-endings`, 'wait'),
     keys,
@@ -109,6 +120,7 @@ export async function startPool(options: PoolOptions): Promise<Service> {
     async close() {
       await presence.close().catch(() => {})
       await Promise.all(consumers.map((consumer) => consumer.close(GRACE_MS)))
+      await watch.close()
       await fileSweeper.close()
       endings.close()
       await queue.close()

@@ -12,6 +12,7 @@ import { generate } from './generate.ts'
 import { startMeter } from './meter.ts'
 import { dropFilesOf } from './sweep-files.ts'
 import { verify } from './verify.ts'
+import { reportHealth } from './watch-servers.ts'
 
 /** A step that took so many workers down with it is given up. */
 const MAX_STARTS = 5
@@ -44,6 +45,7 @@ export async function runStep(
       ? failedWork(step.kind, 'worker_died', `${MAX_STARTS} workers died on this step`)
       : await perform(deps, { job, steps }, due.decision, lease.signal)
   lease.signal.throwIfAborted()
+  await reportHealth(deps.watch, step.model, work)
   const facts = { model: step.model, startedAtMs, finishedAtMs: deps.now(), warmStart }
   const record: Step = { ...work, ...facts, worker: deps.workerId }
   const { reply, ended } = await recordStep(deps, at, record)

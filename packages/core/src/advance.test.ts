@@ -78,11 +78,12 @@ test.each(NEXT)('%s', (_, steps, record, next) => {
   expect(advance(aJob(), steps, record, NOW).next).toEqual(next)
 })
 
-test('an accepted patch is applied in the queue of the model that made it', () => {
+test('an accepted patch is applied by the pool that made it, in a queue of its own', () => {
   const job = aJob({ apply: true })
   const made = candidate(SMALL, { patch: PATCH })
   const { next, end } = advance(job, [made], verdict('accepted', 'Good.'), NOW)
   expect(next).toEqual(step({ step: 2, kind: 'apply' }))
+  expect(queueOfStep(next!)).toBe('local-apply')
   expect(end).toBeNull()
 })
 

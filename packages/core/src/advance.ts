@@ -1,7 +1,7 @@
 import type { Attempt } from './attempt.ts'
 import { attemptsOf, type Decision, decide } from './decide.ts'
 import type { Job, JobEvent } from './job.ts'
-import { queueOf } from './model.ts'
+import { applyQueueOf, poolOf, queueOf } from './model.ts'
 import type { NoteDraft } from './note.ts'
 import { entryOf, type JobResult, resultOf, type SessionEntry } from './result.ts'
 import type { Step } from './step.ts'
@@ -26,7 +26,7 @@ export function stepIdOf(step: StepRef): string {
 }
 
 export function queueOfStep(step: StepRef): string {
-  return queueOf(step.model)
+  return step.kind === 'apply' ? applyQueueOf(poolOf(step.model)) : queueOf(step.model)
 }
 
 /** Everything that one recorded outcome changes, to be committed together. */

@@ -24,6 +24,11 @@ export function queueOf(model: string): string {
   return `${poolOf(model)}.${serverNameOf(model).replace(/[^A-Za-z0-9._-]/g, '-')}`
 }
 
+/** Where accepted patches wait to be applied: they need no model, so a model that is down does not hold them up. */
+export function applyQueueOf(pool: Pool): string {
+  return `${pool}-apply`
+}
+
 /** The name a model server itself uses: LiteLLM's `ollama/x` is the server's own `x`. */
 export function serverNameOf(model: string): string {
   return model.replace(/^ollama\//, '')

@@ -101,6 +101,41 @@ const environmentSchema = z.object({
     'hosts, separated by commas, from which a call may have a repository fetched',
   ),
   HYPERGUILD_VERIFIER_SECONDS: named(wholeNumber(1, 3600), '30', 'seconds a verdict may take'),
+  HYPERGUILD_FIRST_TOKEN_MS: named(
+    wholeNumber(1, 3_600_000),
+    '60000',
+    'milliseconds until a model that is in memory says its first word',
+  ),
+  HYPERGUILD_COLD_START_MS: named(
+    wholeNumber(0, 86_400_000),
+    '300000',
+    'milliseconds more where the model must be loaded first',
+  ),
+  HYPERGUILD_STALL_MS: named(
+    wholeNumber(1, 3_600_000),
+    '60000',
+    'milliseconds a model may fall silent in the middle of an answer',
+  ),
+  HYPERGUILD_WAIT_MS: named(
+    wholeNumber(0, 86_400_000),
+    '30000',
+    'milliseconds an attempt may wait in all for a model that is busy, before the next one gets its turn',
+  ),
+  HYPERGUILD_BACKOFF_MS: named(
+    wholeNumber(1, 3_600_000),
+    '1000',
+    'milliseconds of the first such wait, where the server names none',
+  ),
+  HYPERGUILD_BREAKER_FAILURES: named(
+    wholeNumber(1, 1000),
+    '3',
+    'failed calls in a row after which a model server counts as down',
+  ),
+  HYPERGUILD_BREAKER_OPEN_MS: named(
+    wholeNumber(1, 3_600_000),
+    '10000',
+    'milliseconds after which a server that is down is looked at again, the first time',
+  ),
   HYPERGUILD_LOCAL_CONCURRENCY: named(wholeNumber(1, 1000), '1', 'steps at once per local model'),
   HYPERGUILD_CLOUD_CONCURRENCY: named(wholeNumber(1, 1000), '8', 'steps at once per cloud model'),
 })
@@ -164,6 +199,12 @@ function environmentOf(parsed: z.infer<typeof environmentSchema>) {
     brainOffer: parsed.HYPERGUILD_BRAIN_OFFER,
     repoHosts: parsed.HYPERGUILD_REPO_HOSTS,
     verifierSeconds: parsed.HYPERGUILD_VERIFIER_SECONDS,
+    firstTokenMs: parsed.HYPERGUILD_FIRST_TOKEN_MS,
+    coldStartMs: parsed.HYPERGUILD_COLD_START_MS,
+    stallMs: parsed.HYPERGUILD_STALL_MS,
+    patience: { budgetMs: parsed.HYPERGUILD_WAIT_MS, backoffMs: parsed.HYPERGUILD_BACKOFF_MS },
+    breakerFailures: parsed.HYPERGUILD_BREAKER_FAILURES,
+    breakerOpenMs: parsed.HYPERGUILD_BREAKER_OPEN_MS,
     localConcurrency: parsed.HYPERGUILD_LOCAL_CONCURRENCY,
     cloudConcurrency: parsed.HYPERGUILD_CLOUD_CONCURRENCY,
   }

@@ -1,5 +1,5 @@
 import { queueOfStep, type StepRef, stepIdOf } from '@hyperguild/core/advance.ts'
-import { queueOf } from '@hyperguild/core/model.ts'
+import { applyQueueOf, type Pool, queueOf } from '@hyperguild/core/model.ts'
 import { DelayedError, Queue, type Job as QueuedJob, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Workplace } from './endings.ts'
@@ -42,6 +42,13 @@ export interface JobQueue {
   placeOf(step: StepRef): Promise<number | null>
   /** Pulls steps of one model's queue until closed. */
   serve(model: string, options: ServeOptions): Consumer
+  /** As `serve`, for the accepted patches of a pool. */
+  serveApplies(pool: Pool, options: ServeOptions): Consumer
+  /** Keeps steps of a model from beginning, on all workers. */
+  pause(model: string): Promise<void>
+  resume(model: string): Promise<void>
+  /** Steps of a model that nobody works on, those whose time has not come included; oldest first. */
+  waitingSteps(model: string, limit: number): Promise<StepRef[]>
   /** BullMQ's own queue object, for a board. */
   queueFor(model: string): Queue
   close(): Promise<void>
@@ -112,7 +119,23 @@ export function createJobQueue(redis: Redis, keys: Keys): JobQueue {
     },
 
     serve: (model, options) => consume(open(queueOf(model)), keys, options),
+    serveApplies: (pool, options) => consume(open(applyQueueOf(pool)), keys, options),
     queueFor: (model) => open(queueOf(model)),
+
+    async pause(model) {
+      const queue = open(queueOf(model))
+      if (!(await queue.isPaused())) await queue.pause()
+    },
+
+    async resume(model) {
+      const queue = open(queueOf(model))
+      if (await queue.isPaused()) await queue.resume()
+    },
+
+    async waitingSteps(model, limit) {
+      const jobs = await open(queueOf(model)).getJobs(['waiting', 'delayed'], 0, limit - 1, true)
+      return jobs.flatMap((job) => (job ? [job.data as StepRef] : []))
+    },
 
     async close() {
       await Promise.all([...queues.values()].map((queue) => queue.close()))

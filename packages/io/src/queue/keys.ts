@@ -25,6 +25,8 @@ export interface Keys {
   /** Workers that serve a queue, scored by when they last said so. */
   serving(queue: string): string
   workers: string
+  /** Why models are not to be called now, by model. */
+  breakers: string
   lease(name: string): string
   /** BullMQ's own lock of a queued step; its value is the worker's token. */
   lock(queue: string, stepId: string): string
@@ -50,6 +52,7 @@ export function keysFor(namespace: string): Keys {
     inbox: (gatewayId) => `${prefix}:inbox:${gatewayId}`,
     serving: (queue) => `${prefix}:serving:${queue}`,
     workers: `${prefix}:workers`,
+    breakers: `${prefix}:breakers`,
     lease: (name) => `${prefix}:lease:${name}`,
     lock: (queue, stepId) => `${prefix}:${queue}:${stepId}:lock`,
   }

@@ -1,5 +1,5 @@
 import type { Pool } from '@hyperguild/core/model.ts'
-import { queueOf } from '@hyperguild/core/model.ts'
+import { applyQueueOf, queueOf } from '@hyperguild/core/model.ts'
 import type { Redis } from 'ioredis'
 import type { Keys } from './keys.ts'
 
@@ -34,7 +34,7 @@ export async function announceWorker(
   now: () => number,
 ): Promise<Presence> {
   const id = card().id
-  const queues = card().models.map(queueOf)
+  const queues = [...card().models.map(queueOf), applyQueueOf(card().pool)]
   async function beat(): Promise<void> {
     const transaction = redis.multi()
     for (const queue of queues) transaction.zadd(keys.serving(queue), now(), id)
@@ -53,14 +53,14 @@ export async function announceWorker(
   }
 }
 
-/** Whether any living worker takes steps for this model. */
+/** Whether any living worker takes steps of this queue. */
 export async function isServed(
   redis: Redis,
   keys: Keys,
-  model: string,
+  queue: string,
   nowMs: number,
 ): Promise<boolean> {
-  return (await redis.zcount(keys.serving(queueOf(model)), nowMs - SILENT_MS, '+inf')) > 0
+  return (await redis.zcount(keys.serving(queue), nowMs - SILENT_MS, '+inf')) > 0
 }
 
 /** The living workers; cards of the dead are dropped. */

@@ -1,6 +1,9 @@
 import { type Advance, advance, type StepRef } from '@hyperguild/core/advance.ts'
+import type { OpenBreaker } from '@hyperguild/core/health.ts'
 import type { Job } from '@hyperguild/core/job.ts'
 import type { Step } from '@hyperguild/core/step.ts'
+import { uncalledStep } from '@hyperguild/core/uncalled-step.ts'
+import type { Breakers } from './breakers.ts'
 import type { JobQueue } from './job-queue.ts'
 import type { CommitReply, Fence, JobStore } from './job-store.ts'
 
@@ -10,6 +13,7 @@ const LOOK_AGAIN_MS = 30_000
 export interface JobRecords {
   store: JobStore
   queue: JobQueue
+  breakers: Pick<Breakers, 'openFor'>
   now(): number
   /** How long a step may wait for a queue that no worker serves. */
   unservedMs: number
@@ -24,10 +28,48 @@ export async function recordStep(
   at: { step: StepRef; job: Job; steps: readonly Step[]; fence: Fence },
   record: Step,
 ): Promise<{ reply: CommitReply; ended: boolean }> {
-  const next = advance(at.job, at.steps, record, records.now())
+  const { job } = at
+  const next = advance(job, at.steps, record, records.now())
   const reply = await commitAdvance(records, at, record, next)
-  if (reply === 'ok' && next.next) await records.queue.add(next.next)
-  return { reply, ended: reply === 'ok' && next.end !== null }
+  if (reply !== 'ok' || !next.next) return { reply, ended: reply === 'ok' }
+  return { reply, ended: await queueStep(records, job, [...at.steps, record], next.next) }
+}
+
+/**
+ * Queues a job's next step, unless its model is not to be called now: then the job moves on at once, the reason in its
+ * record.
+ * @returns whether that ended the job
+ */
+export async function queueStep(
+  records: JobRecords,
+  job: Job,
+  steps: readonly Step[],
+  step: StepRef,
+): Promise<boolean> {
+  const breaker = step.kind === 'apply' ? null : await records.breakers.openFor(step.model)
+  if (!breaker || waitsFor(step, breaker)) {
+    await records.queue.add(step)
+    return false
+  }
+  const at = { step, job, steps, fence: 'unleased' } as const
+  const refused = refusedBy(breaker, step, { worker: 'queue', nowMs: records.now() })
+  return (await recordStep(records, at, refused)).ended
+}
+
+/** A job without another model to go to waits until the breaker is looked at again. */
+export function waitsFor({ notBeforeMs }: StepRef, { untilMs }: OpenBreaker): boolean {
+  return notBeforeMs !== undefined && untilMs !== null && notBeforeMs >= untilMs
+}
+
+/** The record of a step that an open breaker kept from its model. */
+export function refusedBy(
+  { reason, message, untilMs }: OpenBreaker,
+  step: StepRef,
+  by: { worker: string; nowMs: number },
+): Step {
+  const wait = untilMs === null ? {} : { retryAfterMs: Math.max(0, untilMs - by.nowMs) }
+  const why = `not asked: ${reason}: ${message}`
+  return uncalledStep(step, { failure: 'breaker_open', message: why, ...wait }, by)
 }
 
 /** Commits an advance that needs no queueing, such as the end of a job. */

@@ -1,6 +1,7 @@
-import { advance, endNow, type StepRef } from '@hyperguild/core/advance.ts'
+import { advance, endNow, queueOfStep, type StepRef } from '@hyperguild/core/advance.ts'
 import { poolOf } from '@hyperguild/core/model.ts'
-import { failedWork, type Step } from '@hyperguild/core/step.ts'
+import type { Step } from '@hyperguild/core/step.ts'
+import { uncalledStep } from '@hyperguild/core/uncalled-step.ts'
 import type { JobRecord } from './job-reads.ts'
 import { commitAdvance, type JobRecords, nextLookMs, recordStep } from './record-step.ts'
 
@@ -10,7 +11,8 @@ const JOBS_PER_TICK = 200
 const DEADLINE_GRACE_MS = 5_000
 
 export interface SweeperOptions extends JobRecords {
-  isServed(model: string): Promise<boolean>
+  /** Whether a living worker takes steps of a queue. */
+  isServed(queue: string): Promise<boolean>
   onError(error: unknown): void
 }
 
@@ -67,21 +69,14 @@ async function waitsInVain(
 ): Promise<boolean> {
   const waitingSinceMs = next.notBeforeMs ?? steps.at(-1)?.finishedAtMs ?? job.submittedAtMs
   if (options.now() - waitingSinceMs < options.unservedMs) return false
-  if (await options.isServed(next.model)) return false
+  if (await options.isServed(queueOfStep(next))) return false
   return !(await options.store.isLeased(next))
 }
 
 function unserved(step: StepRef, nowMs: number): Step {
   const pool = poolOf(step.model)
   const message = `no worker serves ${step.model}; start one with: hyperguild worker --tier ${pool} --models ${step.model}`
-  return {
-    ...failedWork(step.kind, 'unserved', message),
-    model: step.model,
-    startedAtMs: nowMs,
-    finishedAtMs: nowMs,
-    warmStart: false,
-    worker: 'sweeper',
-  }
+  return uncalledStep(step, { failure: 'unserved', message }, { worker: 'sweeper', nowMs })
 }
 
 /** Names the place behind the last step, for commits that belong to no queued step. */

@@ -1,0 +1,142 @@
+import {
+  concernsWholeServer,
+  HEALTH_AFTER,
+  type OpenBreaker,
+  openedBy,
+  type SickCall,
+} from '@hyperguild/core/health.ts'
+import { ConsecutiveBreaker } from 'cockatiel'
+import type { Breakers } from './breakers.ts'
+import { moveUp } from './move-up.ts'
+import type { JobRecords } from './record-step.ts'
+
+const TICK_MS = 1_000
+
+export interface BreakerLimits {
+  /** Sick calls in a row that open a breaker. */
+  failures: number
+  /** How long it stays open the first time. */
+  openMs: number
+}
+
+export interface BreakerWatchOptions extends JobRecords {
+  breakers: Breakers
+  /** Those that this worker serves. */
+  models: readonly string[]
+  workerId: string
+  /** The name of a model's server. */
+  serverOf(model: string): string
+  /** Whether a model's server answers; asked without calling a model. */
+  isReachable(model: string): Promise<boolean>
+  limits: BreakerLimits
+  onError(error: unknown): void
+}
+
+/** A worker's part in the breakers: it judges its own calls, and sees to the queues of its models. */
+export interface BreakerWatch {
+  /** Tells how a call went, or how it failed. Never throws. */
+  report(model: string, failed: SickCall | null): Promise<void>
+  close(): Promise<void>
+}
+
+/** A worker that starts has every closed door of its models tried anew: what shut it may have been its configuration. */
+export async function watchBreakers(options: BreakerWatchOptions): Promise<BreakerWatch> {
+  const { breakers, models, limits, now, onError } = options
+  const judges = new Map<string, ConsecutiveBreaker>()
+  let known = await breakers.all()
+  for (const model of models) {
+    const breaker = known.get(model)
+    if (breaker?.state === 'open') await breakers.set(model, { ...breaker, untilMs: now() })
+  }
+
+  function judgeOf(name: string): ConsecutiveBreaker {
+    const judge = judges.get(name) ?? new ConsecutiveBreaker(limits.failures)
+    judges.set(name, judge)
+    return judge
+  }
+
+  async function look(): Promise<void> {
+    known = await breakers.all()
+    const due = models.filter((model) => known.has(model))
+    await Promise.all(
+      due.map((model) => breakers.alone(model, () => lookAfter(options, model)).catch(onError)),
+    )
+  }
+
+  let looking: Promise<void> = look().catch(onError)
+  const lookSoon = () => {
+    looking = looking.then(look).catch(onError)
+  }
+  const timer = setInterval(lookSoon, Math.min(TICK_MS, limits.openMs))
+
+  async function noteSick(model: string, call: SickCall): Promise<void> {
+    const isWhole = concernsWholeServer(call.failure)
+    const server = options.serverOf(model)
+    const before = await breakers.get(model)
+    const judge = judgeOf(isWhole ? `server ${server}` : model)
+    const isCertain = HEALTH_AFTER[call.failure] === 'shut' || before?.state === 'half_open'
+    if (!judge.failure() && !isCertain) return
+    judge.success()
+    const ill = isWhole ? models.filter((one) => options.serverOf(one) === server) : [model]
+    const breaker = openedBy(call, before, limits.openMs, now())
+    for (const one of ill) await breakers.set(one, breaker)
+    lookSoon()
+  }
+
+  async function noteWell(model: string): Promise<void> {
+    judgeOf(model).success()
+    judgeOf(`server ${options.serverOf(model)}`).success()
+    if (known.has(model)) await breakers.alone(model, () => closeBreaker(options, model))
+  }
+
+  return {
+    async report(model, failed) {
+      const health = failed ? HEALTH_AFTER[failed.failure] : 'well'
+      if (health === 'unclear') return
+      await (failed && health !== 'well' ? noteSick(model, failed) : noteWell(model)).catch(onError)
+    },
+    async close() {
+      clearInterval(timer)
+      await looking
+    },
+  }
+}
+
+/** Makes the queue of a model what its breaker says: held and emptied, tried again, or open. */
+async function lookAfter(options: BreakerWatchOptions, model: string): Promise<void> {
+  const { breakers, queue, now } = options
+  const breaker = await breakers.get(model)
+  if (!breaker) return
+  if (breaker.state === 'half_open') return queue.resume(model)
+  if (breaker.untilMs === null || now() < breaker.untilMs) {
+    return holdBack(options, model, breaker)
+  }
+  if (await options.isReachable(model)) {
+    await breakers.set(model, { ...breaker, state: 'half_open' })
+    return queue.resume(model)
+  }
+  const call = { failure: breaker.reason, message: breaker.message }
+  const longer = openedBy(call, breaker, options.limits.openMs, now())
+  await breakers.set(model, longer)
+  await holdBack(options, model, longer)
+}
+
+async function holdBack(
+  options: BreakerWatchOptions,
+  model: string,
+  breaker: OpenBreaker,
+): Promise<void> {
+  await options.queue.pause(model)
+  await moveUp(options, model, breaker)
+}
+
+/** A call that came through on trial went well. */
+async function closeBreaker(
+  { breakers, queue }: BreakerWatchOptions,
+  model: string,
+): Promise<void> {
+  const breaker = await breakers.get(model)
+  if (breaker?.state !== 'half_open') return
+  await queue.resume(model)
+  await breakers.remove(model)
+}
