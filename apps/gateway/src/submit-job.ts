@@ -9,6 +9,7 @@ import { notesAsMaterial } from '@hyperguild/core/note.ts'
 import type { SessionEntry } from '@hyperguild/core/result.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
 import { JobGone, type Listening } from '@hyperguild/io/queue/inbox.ts'
+import { queueStep } from '@hyperguild/io/queue/record-step.ts'
 import type { GatewayDeps } from './deps.ts'
 import { ownEntries } from './sessions.ts'
 
@@ -69,7 +70,7 @@ export async function submitJob(
       return await joinJob(deps, jobId, onEvent)
     }
     const { next } = advance(job, [], null, deps.now())
-    if (next) await deps.queue.add(next)
+    if (next) await queueStep(deps, job, [], next)
   } catch (error) {
     listening.stop()
     throw error
@@ -114,7 +115,18 @@ async function jobFrom(deps: GatewayDeps, skill: Skill, call: Call): Promise<Job
     material: readsLog ? logText(sessionId, entries) : await notesFor(deps, input),
     submittedAtMs: nowMs,
     deadlineAtMs: nowMs + deps.jobSeconds * 1000,
+    patience: deps.patience,
+    contextTokens: contextsOf(deps, chain),
   }
+}
+
+/** What the models of a chain hold at once, where models.yaml says it. */
+function contextsOf(deps: GatewayDeps, chain: readonly string[]): Record<string, number> {
+  const known = chain.flatMap((model) => {
+    const { contextTokens } = deps.settingsOf(model)
+    return contextTokens === null ? [] : [[model, contextTokens] as const]
+  })
+  return Object.fromEntries(known)
 }
 
 /** The session's log as material to read. @throws {RequestError} when there is nothing to read */
