@@ -20,7 +20,7 @@ type Output = Readonly<Record<string, unknown>>
 export async function answer(attempting: Attempting, signal: AbortSignal): Promise<Attempted> {
   const reading = await throughReader(attempting, signal)
   const seen = reading.attempting
-  const { task, originalTask } = tasksFor(seen, await namedFiles(seen))
+  const { task, originalTask } = tasksFor(seen, await namedFiles(seen, seen.project?.root))
   const { output, usage } = await askModel(seen, seen.skill, task, signal)
   const patch = await documentPatch(seen, output, signal)
   const checked = { output, patch, before: null, after: null }

@@ -29,16 +29,16 @@ export interface Attempting {
 
 type Fact = { title: string; text: string }
 
-/** The files a task names. @throws {RequestError} when one of them cannot be read */
-export async function namedFiles({
-  deps,
-  project,
-  skill,
-  job,
-  model,
-}: Attempting): Promise<PackedFile[]> {
-  if (project === null) return []
-  const gathered = await gatherFiles(project.root, skill, job.input)
+/**
+ * The files a task names, as they stand under `root`.
+ * @throws {RequestError} when one of them cannot be read
+ */
+export async function namedFiles(
+  { deps, skill, job, model }: Attempting,
+  root: string | undefined,
+): Promise<PackedFile[]> {
+  if (root === undefined) return []
+  const gathered = await gatherFiles(root, skill, job.input)
   if (!gathered.ok) throw new RequestError('invalid_argument', gathered.problem)
   return packFiles(gathered.files, contextTokensOf(deps, model))
 }

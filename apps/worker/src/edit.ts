@@ -21,7 +21,9 @@ export async function edit(attempting: Attempting, signal: AbortSignal): Promise
   const bench = await testBench(attempting, workspace)
   const before = await bench.before(signal)
   const facts = [{ title: 'test output before any change', text: before.output }]
-  const { task, originalTask } = tasksFor(attempting, await namedFiles(attempting), facts)
+  // Of the frozen base, like all the model will see: the project itself may have changed since.
+  const files = await namedFiles(attempting, workspace.tree)
+  const { task, originalTask } = tasksFor(attempting, files, facts)
   const { output, usage } = await letModelEdit(attempting, workspace, bench, task, signal)
 
   const patch = await capturePatch(workspace, signal)
