@@ -6,6 +6,7 @@ import { report } from '@hyperguild/io/process/service.ts'
 import { Command } from 'commander'
 import { check } from './check.ts'
 import { demo } from './demo.ts'
+import { doctor } from './doctor.ts'
 import { start } from './start.ts'
 
 const program = new Command('hyperguild')
@@ -28,6 +29,14 @@ program
   .description('check every configuration file and print all problems at once')
   .option('--json', 'print the problems as JSON')
   .action((options) => exitWith(async () => check(readEnvironment(), options.json ?? false)))
+
+program
+  .command('doctor')
+  .description('look at this machine, the model servers and their models, and say what to do')
+  .option('--json', 'print the report as JSON')
+  .option('--all', 'also call cold and cloud models, which loads them and may cost money')
+  .option('--no-calls', 'call no model at all')
+  .action((options) => exitWith(async () => doctor(readEnvironment(), options)))
 
 for (const service of ['gateway', 'worker']) {
   program

@@ -1,4 +1,4 @@
-import type { BackendKind } from '@hyperguild/core/backend-kinds.ts'
+import { type BackendKind, HOSTED_URLS } from '@hyperguild/core/backend-kinds.ts'
 import { type Failure, ModelFailure } from '@hyperguild/core/failure.ts'
 import type { Server } from './endpoints.ts'
 import { anthropic, openai, vllm } from './probes/always-loaded.ts'
@@ -56,11 +56,14 @@ export async function probeBackend(
 
 const UNREACHED: ReadonlySet<Failure> = new Set(['network', 'timeout_total'])
 
-function nextStepFor(failure: Failure, { kind, urlSetting, keyEnv, name }: Server): string {
+function nextStepFor(failure: Failure, server: Server): string {
+  const { kind, url, urlSetting, keyEnv, name } = server
   switch (failure) {
     case 'network':
     case 'timeout_total':
-      return `start it, or correct ${urlSetting}`
+      return url === HOSTED_URLS[kind]
+        ? 'check that this machine reaches the internet'
+        : `start it, or correct ${urlSetting}`
     case 'auth':
       return keyEnv === null
         ? `name the variable that holds its key: backends.${name}.key_env in models.yaml`

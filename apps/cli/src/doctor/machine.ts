@@ -1,0 +1,99 @@
+import { ConfigError } from '@hyperguild/core/errors.ts'
+import { type Environment, searchPath } from '@hyperguild/io/config/environment.ts'
+import { checkConfig } from '@hyperguild/io/config/load-config.ts'
+import { findProgram } from '@hyperguild/io/process/find-program.ts'
+import { programVersion } from '@hyperguild/io/process/program-version.ts'
+import { inspectRedis } from '@hyperguild/io/queue/inspect-redis.ts'
+import { probeSandbox } from '@hyperguild/io/work/probe-sandbox.ts'
+import { findToolchain } from '@hyperguild/io/work/toolchain.ts'
+import { type Finding, fine, problem, warning } from './finding.ts'
+
+const OLDEST_NODE = 24
+const REDIS_TIMEOUT_MS = 3000
+
+/** Whether this machine has what a fleet needs besides models. */
+export async function examineMachine(environment: Environment): Promise<Finding[]> {
+  return Promise.all([
+    examineNode(process.versions.node),
+    examineRedis(environment.redisUrl),
+    examineProgram('git', 'install git (apt-get install git)'),
+    examineProgram('rg', 'install ripgrep (apt-get install ripgrep)'),
+    examineSandbox(environment),
+    examineClaude(environment),
+    examineConfig(environment),
+  ])
+}
+
+export function examineNode(version: string): Finding {
+  const major = Number.parseInt(version, 10)
+  return major >= OLDEST_NODE
+    ? fine('node', version)
+    : problem(
+        'node',
+        `${version} is too old`,
+        `use Node ${OLDEST_NODE} or newer; npm run brings one`,
+      )
+}
+
+async function examineRedis(url: string | undefined): Promise<Finding> {
+  if (url === undefined) {
+    const own = findProgram('redis-server') ?? findProgram('valkey-server')
+    return own
+      ? fine('redis', `none configured; npm start runs ${own}`)
+      : problem(
+          'redis',
+          'none configured and no server to start',
+          'install one (apt-get install redis-server), or set REDIS_URL',
+        )
+  }
+  try {
+    return fine('redis', await inspectRedis(url, REDIS_TIMEOUT_MS))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return fromConfigError('redis', error)
+  }
+}
+
+async function examineProgram(name: string, nextStep: string): Promise<Finding> {
+  const version = await programVersion(name)
+  return version === null ? problem(name, 'is not on PATH', nextStep) : fine(name, version)
+}
+
+async function examineSandbox({ sandbox }: Environment): Promise<Finding> {
+  try {
+    const { level, detail } = await probeSandbox(sandbox, findToolchain(searchPath()))
+    return level === 'none'
+      ? warning('sandbox', `none: ${detail}`, 'set HYPERGUILD_SANDBOX=auto where bubblewrap works')
+      : fine('sandbox', `${level}: ${detail}`)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return fromConfigError('sandbox', error)
+  }
+}
+
+/** Claude Code is optional: only a `claude-*` model without a key needs it. */
+function examineClaude({ anthropicApiKey }: Environment): Finding {
+  const program = findProgram('claude')
+  const key = anthropicApiKey === undefined ? 'no ANTHROPIC_API_KEY' : 'ANTHROPIC_API_KEY is set'
+  return fine(
+    'claude',
+    `${key}; Claude Code ${program === null ? 'is not installed' : `at ${program}`}`,
+  )
+}
+
+function examineConfig(environment: Environment): Finding {
+  const problems = checkConfig(environment)
+  if (problems.length === 0) return fine('configuration', environment.modelsFile)
+  const detail = problems.join('\n')
+  return problem(
+    'configuration',
+    detail,
+    'correct the lines named; check again with: hyperguild check',
+  )
+}
+
+/** Such an error says what to do in its own words, after the first semicolon or in a line of its own. */
+function fromConfigError(what: string, { problems }: ConfigError): Finding {
+  const [detail = '', ...rest] = problems.flatMap((line) => line.split('; '))
+  return problem(what, detail, rest.join('; ') || 'see the message')
+}
