@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { advance } from '@hyperguild/core/advance.ts'
+import { callInputOf } from '@hyperguild/core/call-inputs.ts'
 import { RequestError } from '@hyperguild/core/errors.ts'
 import { historyText } from '@hyperguild/core/history.ts'
 import { JOB_VERSION, type Job, type JobEvent } from '@hyperguild/core/job.ts'
@@ -43,7 +44,7 @@ export function requireSkill(
       `there is no skill "${call.skill}"; there are ${names.join(', ')}`,
     )
   }
-  const valid = validate(zodFrom(skill.input), call.input)
+  const valid = validate(zodFrom(callInputOf(skill)), call.input)
   if (!valid.ok) {
     throw new RequestError('invalid_argument', `${skill.name}: ${valid.problems.join('; ')}`)
   }

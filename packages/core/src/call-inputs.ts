@@ -1,4 +1,5 @@
 import type { JsonSchema } from './json-schema.ts'
+import type { Skill } from './skill.ts'
 
 const WAIT_SECONDS = {
   type: 'integer',
@@ -19,13 +20,18 @@ const REQUEST_ID = {
 /** Inputs that steer the call and are no part of the job. */
 const OF_THE_CALL = ['wait_seconds', 'request_id'] as const
 
-/** Lets every skill that runs as a job be called with a waiting time and a name. */
-export function withCallInputs(input: JsonSchema): JsonSchema {
+const extended = new WeakMap<JsonSchema, JsonSchema>()
+
+/** What a call of a skill may give: its own input and, for those that run as jobs, a waiting time and a name. */
+export function callInputOf({ kind, input }: Pick<Skill, 'kind' | 'input'>): JsonSchema {
+  if (kind === 'lookup') return input
+  const known = extended.get(input)
+  if (known) return known
   const properties = input.properties as Record<string, unknown>
-  return {
-    ...input,
-    properties: { ...properties, wait_seconds: WAIT_SECONDS, request_id: REQUEST_ID },
-  }
+  const steering = { wait_seconds: WAIT_SECONDS, request_id: REQUEST_ID }
+  const made = { ...input, properties: { ...properties, ...steering } }
+  extended.set(input, made)
+  return made
 }
 
 export interface SteeredInput {

@@ -68,7 +68,15 @@ export function resultSchemaOf(skill: Skill): JsonSchema {
     properties: {
       job_id: text,
       session_id: text,
-      status: { enum: ['pass', 'fail', 'error'] },
+      status: {
+        enum: ['pass', 'fail', 'error', 'running'],
+        description: 'running: the job goes on, and this is not its result; `next` says how to get it',
+      },
+      next: { type: 'string', description: 'what to do now, while the job is running' },
+      ended: {
+        enum: ['accepted', 'chain_exhausted', 'bad_input', 'past_deadline', 'cancelled'],
+        description: 'how the job came to its end',
+      },
       skill: text,
       phase: text,
       file_path: text,

@@ -45,6 +45,11 @@ export const skillFrontmatterSchema = z.strictObject({
   family: z.string().optional(),
   /** The name of this part of the family's work in the session log; the file's own name when absent. */
   phase: z.string().optional(),
+  /** The group of tools a client can choose or leave out together; the family when absent. */
+  toolset: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]*$/, { error: 'write a-z, 0-9 and _ only' })
+    .optional(),
   input: objectSchema,
   /** What the model must answer with (not for lookups). */
   output: objectSchema.optional(),

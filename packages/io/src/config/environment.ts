@@ -42,6 +42,8 @@ const logLevel = oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
 const sandbox = oneOf(['auto', 'bubblewrap', 'landlock', 'none'])
 const localKind = oneOf(BACKEND_KINDS)
 const isOn = oneOf(['on', 'off']).transform((value) => value === 'on')
+const flag = oneOf(['1', 'on', 'off', '0']).transform((value) => value === '1' || value === 'on')
+const names = text.default('').transform((value) => value.split(/[\s,]+/).filter(Boolean))
 
 /**
  * Every variable the program reads: its parser, the text that stands for it when it is absent or empty, its meaning.
@@ -88,6 +90,37 @@ const environmentSchema = z.object({
     wholeNumber(60, 31_536_000),
     '86400',
     'seconds for which a finished job can be fetched',
+  ),
+  HYPERGUILD_HOLD_MS: named(
+    wholeNumber(0, 3_600_000),
+    '45000',
+    'milliseconds after which a call that shows no progress is answered with a job_id to come back with',
+  ),
+  HYPERGUILD_HOLD_PROGRESS_MS: named(
+    wholeNumber(0, 3_600_000),
+    '225000',
+    'the same for a call whose client asked for progress',
+  ),
+  HYPERGUILD_HEARTBEAT_MS: named(
+    wholeNumber(10, 60_000),
+    '10000',
+    'milliseconds between signs of life to a waiting client',
+  ),
+  HYPERGUILD_ABANDON_MS: named(
+    wholeNumber(0, 3_600_000),
+    '60000',
+    'milliseconds a job goes on after its client hung up and nobody came back for it',
+  ),
+  HYPERGUILD_TOOLSETS: named(
+    names,
+    '',
+    'toolsets or tools to offer, separated by commas; all when absent',
+  ),
+  HYPERGUILD_READ_ONLY: named(isOn, 'off', 'on or off: whether only tools that change nothing are offered'),
+  HYPERGUILD_CONFORMANCE: named(
+    flag,
+    'off',
+    '1 or off: whether the fixtures of the MCP conformance suite are offered; never in production',
   ),
   HYPERGUILD_SANDBOX: named(
     sandbox,
@@ -195,6 +228,13 @@ function environmentOf(parsed: z.infer<typeof environmentSchema>) {
     unservedMs: parsed.HYPERGUILD_UNSERVED_MS,
     jobSeconds: parsed.HYPERGUILD_JOB_SECONDS,
     retentionSeconds: parsed.HYPERGUILD_RETENTION_SECONDS,
+    holdMs: parsed.HYPERGUILD_HOLD_MS,
+    holdProgressMs: parsed.HYPERGUILD_HOLD_PROGRESS_MS,
+    heartbeatMs: parsed.HYPERGUILD_HEARTBEAT_MS,
+    abandonMs: parsed.HYPERGUILD_ABANDON_MS,
+    toolsets: parsed.HYPERGUILD_TOOLSETS,
+    readOnly: parsed.HYPERGUILD_READ_ONLY,
+    conformance: parsed.HYPERGUILD_CONFORMANCE,
     sandbox: parsed.HYPERGUILD_SANDBOX,
     brainOffer: parsed.HYPERGUILD_BRAIN_OFFER,
     repoHosts: parsed.HYPERGUILD_REPO_HOSTS,
