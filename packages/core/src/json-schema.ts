@@ -57,18 +57,53 @@ export const jsonSchemaSchema: z.ZodType<JsonSchema> = z
 
 export type Validation<T> = { ok: true; value: T } | { ok: false; problems: string[] }
 
-/** Problems are one line each: where, a colon, what. */
+/** Problems are one line each: where, a colon, what it must be. */
 export function validate(schema: z.ZodType, value: unknown): Validation<unknown> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return { ok: true, value: parsed.data }
-  return { ok: false, problems: problemsOf(parsed.error) }
+  return { ok: false, problems: parsed.error.issues.flatMap((one) => linesOf(one, schema, value)) }
 }
 
-export function problemsOf(error: z.ZodError): string[] {
-  return error.issues.map((issue) => {
-    const where = issue.path.map(String).join('.')
-    return where === '' ? issue.message : `${where}: ${issue.message}`
-  })
+function linesOf(issue: z.core.$ZodIssue, schema: z.ZodType, value: unknown): string[] {
+  const at = (path: readonly PropertyKey[]) =>
+    path.length === 0 ? '' : `${path.map(String).join('.')}: `
+  if (issue.code !== 'unrecognized_keys') {
+    return [`${at(issue.path)}${wordsFor(issue, valueAt(value, issue.path))}`]
+  }
+  const isTop = issue.path.length === 0 && schema instanceof z.ZodObject
+  const known = isTop ? Object.keys(schema.shape) : []
+  return issue.keys.map((key) => `${at([...issue.path, key])}unknown key${didYouMean(key, known)}`)
+}
+
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'an array',
+  object: 'an object',
+}
+
+function wordsFor(issue: z.core.$ZodIssue, value: unknown): string {
+  switch (issue.code) {
+    case 'invalid_type': {
+      const wanted = TYPE_WORDS[issue.expected] ?? issue.expected
+      return value === undefined ? `is missing; give ${wanted}` : `must be ${wanted}`
+    }
+    case 'invalid_value': {
+      const known = issue.values.map(String)
+      const missing = value === undefined ? 'is missing; give' : 'must be'
+      return `${missing} one of ${known.join(', ')}${didYouMean(String(value), known)}`
+    }
+    case 'invalid_format':
+      return issue.pattern === undefined ? issue.message : `must match ${issue.pattern}`
+    default:
+      return issue.message
+  }
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value)
 }
 
 const compiled = new WeakMap<JsonSchema, z.ZodType>()

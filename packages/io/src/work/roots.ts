@@ -39,7 +39,10 @@ export async function resolveUnderRoots(
       `${quoted(path)} is outside the allowed roots (${roots.join(', ')}): move it there, or add it to HYPERGUILD_ROOTS`,
     )
   }
-  if (real === null) return refuse(`${quoted(path)} does not exist on this machine`)
+  if (real === null)
+    return refuse(
+      `${quoted(path)} does not exist here; a worker must see the project under the same path`,
+    )
   if (!(await stat(real)).isDirectory()) {
     return refuse(`${quoted(path)} is not a directory; name the project's directory`)
   }
@@ -63,7 +66,10 @@ export async function readProjectFile(
   const real = await realPathOrNull(join(root, relativePath))
   if (real === null) {
     const near = await nearestFile(root, posix.normalize(relativePath))
-    const hint = near === null ? '' : `; did you mean ${quoted(near)}?`
+    const hint =
+      near === null
+        ? '; name files relative to the project root'
+        : `; did you mean ${quoted(near)}?`
     return refuse(`${quoted(relativePath)} does not exist in the project${hint}`)
   }
   if (!isInside(root, real)) {
@@ -126,7 +132,7 @@ async function readTextAt(real: string, shownPath: string, maxBytes: number): Pr
     if (facts.isDirectory()) return refuse('is a directory; name a file in it')
     if (!facts.isFile()) return refuse('is not a regular file')
     if (facts.size > maxBytes) {
-      return refuse(`is too large: ${facts.size} bytes, and the limit is ${maxBytes}`)
+      return refuse(`is too large: ${facts.size} bytes, and the limit is ${maxBytes}; leave it out`)
     }
     const bytes = await file.readFile()
     if (bytes.includes(0)) return refuse('is a binary file; only text can be read')
