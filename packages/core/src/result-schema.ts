@@ -70,7 +70,8 @@ export function resultSchemaOf(skill: Skill): JsonSchema {
       session_id: text,
       status: {
         enum: ['pass', 'fail', 'error', 'running'],
-        description: 'running: the job goes on, and this is not its result; `next` says how to get it',
+        description:
+          'running: the job goes on, and this is not its result; `next` says how to get it',
       },
       next: { type: 'string', description: 'what to do now, while the job is running' },
       ended: {

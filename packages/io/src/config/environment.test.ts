@@ -83,6 +83,8 @@ test('every variable of the table changes what is read', () => {
     HYPERGUILD_LOCAL_KIND: 'ollama',
     HYPERGUILD_SANDBOX: 'none',
     HYPERGUILD_BRAIN_OFFER: 'off',
+    HYPERGUILD_READ_ONLY: 'on',
+    HYPERGUILD_CONFORMANCE: '1',
   }
   for (const { name, default: fallback } of ENVIRONMENT_VARIABLES) {
     const sample = samples[name] ?? (/^\d+$/.test(fallback) ? '77' : 'sample')

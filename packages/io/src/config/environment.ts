@@ -116,7 +116,11 @@ const environmentSchema = z.object({
     '',
     'toolsets or tools to offer, separated by commas; all when absent',
   ),
-  HYPERGUILD_READ_ONLY: named(isOn, 'off', 'on or off: whether only tools that change nothing are offered'),
+  HYPERGUILD_READ_ONLY: named(
+    isOn,
+    'off',
+    'on or off: whether only tools that change nothing are offered',
+  ),
   HYPERGUILD_CONFORMANCE: named(
     flag,
     'off',
