@@ -1,49 +1,31 @@
-import { isAbsolute, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { BACKEND_KINDS } from '@hyperguild/core/backend-kinds.ts'
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import { nearestTo } from '@hyperguild/core/nearest.ts'
 import * as z from 'zod'
+import {
+  flag,
+  hosts,
+  httpUrl,
+  isOn,
+  localKind,
+  logLevel,
+  names,
+  path,
+  port,
+  redisPrefix,
+  redisUrl,
+  roots,
+  sandbox,
+  text,
+  wholeNumber,
+} from './environment-values.ts'
+import { IN_FILES, secretsInFiles } from './secrets-in-files.ts'
 
 type RawEnvironment = Readonly<Record<string, string | undefined>>
 
 /** The folder that holds packages/, apps/ and config/. */
 const CHECKOUT = resolve(fileURLToPath(new URL('../../../..', import.meta.url)))
-
-const text = z.string()
-const path = text.transform((value) => resolve(value))
-const httpUrl = z.url({
-  protocol: /^https?$/,
-  error: 'is not an http:// or https:// URL; write one such as http://gpu-box:4000',
-})
-const redisUrl = z.url({
-  protocol: /^rediss?$/,
-  error: 'is not a Redis URL; write one such as redis://127.0.0.1:6379',
-})
-const port = text
-  .refine((value) => !value.startsWith('tcp://'), {
-    error:
-      'was set by Kubernetes for a Service of that name; write enableServiceLinks: false in the pod, or the port itself',
-    abort: true,
-  })
-  .pipe(wholeNumber(0, 65_535))
-const hosts = text.default('').transform((value) => value.split(',').filter(Boolean))
-const redisPrefix = text.regex(/^[A-Za-z0-9_-]+$/, {
-  error: 'is no prefix for Redis keys; write letters, digits, _ and - only',
-})
-const roots = text
-  .transform((value) => value.split(':').filter(Boolean))
-  .refine((dirs) => dirs.every((dir) => isAbsolute(dir)), {
-    error: 'holds a relative path; write absolute ones with a colon between them',
-    abort: true,
-  })
-  .transform((dirs) => dirs.map((dir) => resolve(dir)))
-const logLevel = oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
-const sandbox = oneOf(['auto', 'bubblewrap', 'landlock', 'none'])
-const localKind = oneOf(BACKEND_KINDS)
-const isOn = oneOf(['on', 'off']).transform((value) => value === 'on')
-const flag = oneOf(['1', 'on', 'off', '0']).transform((value) => value === '1' || value === 'on')
-const names = text.default('').transform((value) => value.split(/[\s,]+/).filter(Boolean))
 
 /**
  * Every variable the program reads: its parser, the text that stands for it when it is absent or empty, its meaning.
@@ -188,21 +170,28 @@ export interface EnvironmentVariable {
 }
 
 /** The configuration table of the documentation, from the schema that parses it. */
-export const ENVIRONMENT_VARIABLES: readonly EnvironmentVariable[] = Object.entries(
-  environmentSchema.shape,
-).map(([name, schema]) => {
-  const { fallback, description } = schema.meta() as { fallback: string; description: string }
-  return { name, default: fallback, meaning: description }
-})
+export const ENVIRONMENT_VARIABLES: readonly EnvironmentVariable[] = [
+  ...Object.entries(environmentSchema.shape).map(([name, schema]) => {
+    const { fallback, description } = schema.meta() as { fallback: string; description: string }
+    return { name, default: fallback, meaning: description }
+  }),
+  ...IN_FILES.map((name) => ({
+    name: `${name}_FILE`,
+    default: '',
+    meaning: `file that holds ${name}, instead of the variable itself`,
+  })),
+]
 
 /**
  * Reads the environment; this file is the only one that looks at process.env.
  * @throws {ConfigError} with every problem at once. Values are never shown: they may be keys.
  */
 export function readEnvironment(env: RawEnvironment = process.env): Environment {
-  const parsed = environmentSchema.safeParse(withDefaults(env))
+  const secrets = secretsInFiles(env)
+  const parsed = environmentSchema.safeParse(withDefaults({ ...env, ...secrets.values }))
   const problems = [
     ...misspeltIn(env),
+    ...secrets.problems,
     ...(parsed.error?.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`) ?? []),
   ]
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
@@ -280,18 +269,6 @@ function misspeltIn(env: RawEnvironment): string[] {
 
 function named<T extends z.ZodType>(schema: T, fallback: string, description: string): T {
   return schema.meta({ fallback, description })
-}
-
-function wholeNumber(min: number, max: number) {
-  return text
-    .transform((value) => (/^\d+$/.test(value) ? Number(value) : Number.NaN))
-    .refine((value) => value >= min && value <= max, {
-      error: `is not a whole number from ${min} to ${max}; write one`,
-    })
-}
-
-function oneOf<const T extends readonly string[]>(values: T) {
-  return z.enum(values, { error: `is not one of its values; write ${values.join(', ')}` })
 }
 
 /** The directories in which programs are looked for. */
