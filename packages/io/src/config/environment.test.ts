@@ -1,10 +1,19 @@
 import { spawnSync } from 'node:child_process'
-import { resolve } from 'node:path'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { ConfigError } from '@hyperguild/core/errors.ts'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { ENVIRONMENT_VARIABLES, keyNamed, readEnvironment } from './environment.ts'
 
 const checkout = resolve(import.meta.dirname, '../../../..')
+
+function fileHolding(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'hyperguild-secret-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'secret'), text)
+  return join(folder, 'secret')
+}
 
 function problemsOf(env: Record<string, string>): readonly string[] {
   try {
@@ -86,6 +95,10 @@ test('every variable of the table changes what is read', () => {
     HYPERGUILD_READ_ONLY: 'on',
     HYPERGUILD_CONFORMANCE: '1',
   }
+  const urlFile = fileHolding('redis://127.0.0.1:6379')
+  for (const name of ['REDIS_URL_FILE', 'LITELLM_API_KEY_FILE', 'ANTHROPIC_API_KEY_FILE']) {
+    samples[name] = urlFile
+  }
   for (const { name, default: fallback } of ENVIRONMENT_VARIABLES) {
     const sample = samples[name] ?? (/^\d+$/.test(fallback) ? '77' : 'sample')
     expect(readEnvironment({ [name]: sample }), name).not.toEqual(readEnvironment({}))
@@ -95,6 +108,34 @@ test('every variable of the table changes what is read', () => {
 test('an empty or blank value counts as absent, and blanks around a value are dropped', () => {
   expect(readEnvironment({ SUPERVISOR_PORT: '', REDIS_URL: ' ' })).toEqual(readEnvironment({}))
   expect(readEnvironment({ ANTHROPIC_API_KEY: 'key\n' }).anthropicApiKey).toBe('key')
+})
+
+test('a secret may stand in a file, as container platforms hand it over', () => {
+  const environment = readEnvironment({
+    REDIS_URL_FILE: fileHolding('redis://:secret@valkey:6379\n'),
+    LITELLM_API_KEY_FILE: fileHolding('sk-local\n'),
+    ANTHROPIC_API_KEY_FILE: fileHolding('sk-cloud'),
+  })
+  expect(environment).toMatchObject({
+    redisUrl: 'redis://:secret@valkey:6379',
+    litellmApiKey: 'sk-local',
+    anthropicApiKey: 'sk-cloud',
+  })
+})
+
+test('a secret in a file that is empty, not there or given twice is refused, and none is shown', () => {
+  const empty = fileHolding('\n')
+  const problems = problemsOf({
+    REDIS_URL_FILE: '/run/secrets/no-such-file',
+    LITELLM_API_KEY_FILE: empty,
+    ANTHROPIC_API_KEY_FILE: fileHolding('hunter2'),
+    ANTHROPIC_API_KEY: 'hunter2',
+  })
+  expect(problems).toEqual([
+    'REDIS_URL_FILE: /run/secrets/no-such-file: is not there; mount the secret there',
+    `LITELLM_API_KEY_FILE: ${empty}: is empty`,
+    'ANTHROPIC_API_KEY_FILE: ANTHROPIC_API_KEY is set too; keep one of them',
+  ])
 })
 
 test('a key is found under the variable the operator chose, and an empty one is none', () => {
@@ -231,6 +272,9 @@ test('the table of variables is the one the documentation prints', () => {
       "HYPERGUILD_BREAKER_OPEN_MS=10000",
       "HYPERGUILD_LOCAL_CONCURRENCY=1",
       "HYPERGUILD_CLOUD_CONCURRENCY=8",
+      "REDIS_URL_FILE=",
+      "LITELLM_API_KEY_FILE=",
+      "ANTHROPIC_API_KEY_FILE=",
     ]
   `)
   expect(ENVIRONMENT_VARIABLES.every(({ meaning }) => meaning.length > 10)).toBe(true)

@@ -1,0 +1,23 @@
+import { readText, shownPath } from './read-text.ts'
+
+/** Variables that may stand in a file instead, as container platforms hand over secrets; its path is in `<NAME>_FILE`. */
+export const IN_FILES = ['REDIS_URL', 'LITELLM_API_KEY', 'ANTHROPIC_API_KEY'] as const
+
+/** The variables that files hold, and one line per file that cannot be used; no line shows a value. */
+export function secretsInFiles(env: Readonly<Record<string, string | undefined>>): {
+  values: Record<string, string>
+  problems: string[]
+} {
+  const values: Record<string, string> = {}
+  const problems: string[] = []
+  for (const name of IN_FILES) {
+    const path = env[`${name}_FILE`]?.trim()
+    if (!path) continue
+    const read = readText(path, 'mount the secret there')
+    if (env[name]?.trim()) problems.push(`${name}_FILE: ${name} is set too; keep one of them`)
+    else if (!read.ok) problems.push(...read.problems.map((problem) => `${name}_FILE: ${problem}`))
+    else if (read.value.trim() === '') problems.push(`${name}_FILE: ${shownPath(path)}: is empty`)
+    else values[name] = read.value
+  }
+  return { values, problems }
+}
