@@ -5,13 +5,18 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { JobResult } from '@hyperguild/core/result.ts'
 import { type Environment, environmentWith } from '@hyperguild/io/config/environment.ts'
+import { loadConfig } from '@hyperguild/io/config/load-config.ts'
 import { type DemoJob, demoJobs, SAMPLE_PROJECT } from './demo-jobs.ts'
-import { type Fleet, mustSimulate, startFleet } from './fleet.ts'
+import { type Fleet, startFleet } from './fleet.ts'
 import { untilInterrupted } from './interrupt.ts'
 import { connectTo, type SkillCaller } from './mcp-client.ts'
+import { chooseModelSource } from './model-source.ts'
 import { attemptCostText, moneyLines } from './money.ts'
 import { outputLines } from './output-lines.ts'
 import { print, style, table, wrapped } from './terminal.ts'
+
+/** A first look must not set somebody's own model server to work: only what is configured is used. */
+const NOT_SEARCHED = async () => []
 
 /** Starts a fleet, lets it do the demo's jobs, shows each attempt as it happens, and stops everything again. */
 export async function demo(environment: Environment, asJson: boolean): Promise<number> {
@@ -20,7 +25,8 @@ export async function demo(environment: Environment, asJson: boolean): Promise<n
   const say = asJson ? () => {} : print
   await cp(fileURLToPath(SAMPLE_PROJECT), projectRoot, { recursive: true })
   say(style('bold', 'hyperguild demo: gateway, Redis, a local and a cloud worker on this machine'))
-  if (mustSimulate(environment)) {
+  const models = await chooseModelSource(loadConfig(environment).models, environment, NOT_SEARCHED)
+  if (models.kind === 'simulated') {
     say(
       style(
         'yellow',
@@ -33,6 +39,7 @@ export async function demo(environment: Environment, asJson: boolean): Promise<n
   try {
     fleet = await startFleet({
       environment,
+      models,
       dataDir: join(folder, 'data'),
       brainDir: join(folder, 'brain'),
       sessionsDir: join(folder, 'brain', 'sessions'),

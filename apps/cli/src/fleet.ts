@@ -1,12 +1,15 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { ModelsConfig } from '@hyperguild/core/models-config.ts'
 import type { Environment } from '@hyperguild/io/config/environment.ts'
 import { environmentWith } from '@hyperguild/io/config/environment.ts'
+import { loadConfig } from '@hyperguild/io/config/load-config.ts'
 import { type ChildService, startChild } from '@hyperguild/io/process/child-service.ts'
 import { type EmbeddedRedis, startEmbeddedRedis } from '@hyperguild/io/queue/embedded-redis.ts'
 import { readScript } from '@hyperguild/io/simulated/script.ts'
 import { type SimulatedModels, startSimulatedModels } from '@hyperguild/io/simulated/server.ts'
+import { type ModelSource, variablesFor } from './model-source.ts'
 
 const fromHere = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const GATEWAY = fromHere('../../gateway/src/main.ts')
@@ -24,6 +27,7 @@ export interface Fleet {
 
 export interface FleetOptions {
   environment: Environment
+  models: ModelSource
   dataDir: string
   brainDir: string
   sessionsDir: string
@@ -32,11 +36,6 @@ export interface FleetOptions {
   roots: readonly string[]
   /** Of the processes; their lines go to stderr. */
   logLevel: string
-}
-
-/** Models are simulated only when nothing real is configured. */
-export function mustSimulate({ litellmBaseUrl, anthropicApiKey }: Environment): boolean {
-  return litellmBaseUrl === undefined && anthropicApiKey === undefined
 }
 
 /** Home is where projects are; an operator who wants less or more says so. */
@@ -59,9 +58,10 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const redis = environment.redisUrl
       ? null
       : keep(await startEmbeddedRedis({ dataDir: join(options.dataDir, 'redis') }))
-    const models = mustSimulate(environment)
-      ? keep(await startSimulatedModels({ script: await readScript(SCRIPT) }))
-      : null
+    const models =
+      options.models.kind === 'simulated'
+        ? keep(await startSimulatedModels({ script: await readScript(SCRIPT) }))
+        : null
     const children = await startChildren(options, redis, models, keep)
     const gateway = children[0]!
     return {
@@ -85,6 +85,7 @@ async function startChildren(
 ): Promise<ChildService[]> {
   const common = {
     REDIS_URL: redis?.url ?? options.environment.redisUrl,
+    REDIS_URL_FILE: undefined,
     HYPERGUILD_ROOTS: options.roots.join(':'),
     HYPERGUILD_DATA_DIR: options.dataDir,
     SUPERVISOR_BRAIN_DIR: options.brainDir,
@@ -92,9 +93,10 @@ async function startChildren(
     SUPERVISOR_PORT: String(options.port),
     HYPERGUILD_LOG_LEVEL: options.logLevel,
     ...(models ? { LITELLM_BASE_URL: models.url, LLAMA_SWAP_URL: models.url } : {}),
+    ...(options.models.kind === 'found' ? variablesFor(options.models.server) : {}),
   }
   const cloud = models ? { ANTHROPIC_API_KEY: 'simulated', ANTHROPIC_BASE_URL: models.url } : {}
-  const keyless = { ANTHROPIC_API_KEY: undefined }
+  const keyless = { ANTHROPIC_API_KEY: undefined, ANTHROPIC_API_KEY_FILE: undefined }
   const start = async (name: string, script: string, args: string[], own: NodeJS.ProcessEnv) =>
     keep(
       await startChild({
@@ -109,4 +111,12 @@ async function startChildren(
     start('local worker', WORKER, ['--tier', 'local'], keyless),
     start('cloud worker', WORKER, ['--tier', 'cloud'], cloud),
   ])
+}
+
+/** Takes the keys of Anthropic's API away from parts of the fleet that have no business with it. */
+function withoutCloudKeys({ backends = {} }: ModelsConfig): Record<string, undefined> {
+  const own = Object.values(backends).flatMap(({ kind, key_env }) =>
+    kind === 'anthropic' && key_env !== undefined ? [key_env] : [],
+  )
+  return Object.fromEntries(['ANTHROPIC_API_KEY', ...own].map((name) => [name, undefined]))
 }

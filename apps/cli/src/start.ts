@@ -1,13 +1,20 @@
+import type { ModelsConfig } from '@hyperguild/core/models-config.ts'
 import type { Environment } from '@hyperguild/io/config/environment.ts'
+import { loadConfig } from '@hyperguild/io/config/load-config.ts'
+import type { FoundServer } from '@hyperguild/io/models/discover.ts'
 import { defaultRoots, startFleet } from './fleet.ts'
 import { untilInterrupted } from './interrupt.ts'
+import { chooseModelSource, type ModelSource, servedOf, variablesFor } from './model-source.ts'
 import { print, style } from './terminal.ts'
 
 /** Keeps a fleet up on this machine until Ctrl-C, and says how to use it. */
 export async function start(environment: Environment): Promise<number> {
   const interrupted = untilInterrupted()
+  const config = loadConfig(environment).models
+  const models = await chooseModelSource(config, environment)
   const fleet = await startFleet({
     environment,
+    models,
     dataDir: environment.dataDir,
     brainDir: environment.brainDir,
     sessionsDir: environment.sessionsDir,
@@ -16,14 +23,7 @@ export async function start(environment: Environment): Promise<number> {
     logLevel: environment.logLevel,
   })
   print(style('bold', 'The fleet is up.'))
-  if (fleet.simulated) {
-    print(
-      style(
-        'yellow',
-        'The models are SIMULATED; set LITELLM_BASE_URL and ANTHROPIC_API_KEY for real ones.',
-      ),
-    )
-  }
+  for (const line of sourceLines(models, config)) print(style('yellow', line))
   print(`  MCP endpoint   ${fleet.url}/mcp`)
   print(`  board          ${fleet.url}/board`)
   print(`  projects under ${fleet.roots.join(', ')}`)
@@ -35,4 +35,34 @@ export async function start(environment: Environment): Promise<number> {
   if (end === 'interrupted') return 0
   process.stderr.write(`hyperguild: ${end}; the fleet has been stopped\n`)
   return 1
+}
+
+/** What a person must know about models that nobody configured. */
+export function sourceLines(source: ModelSource, config: ModelsConfig): string[] {
+  switch (source.kind) {
+    case 'configured':
+      return []
+    case 'found': {
+      const { server } = source
+      const served = servedOf(config, server).join(', ')
+      return [
+        `Nothing says where local models are, so the ${server.kind} at ${server.url} is used: it has ${served}.`,
+        `Set ${assignments(server)} to keep it so.`,
+      ]
+    }
+    case 'simulated':
+      return [
+        'The models are SIMULATED; set LITELLM_BASE_URL and ANTHROPIC_API_KEY for real ones.',
+        ...source.found.map(
+          ({ kind, url }) =>
+            `Found and not used: ${kind} at ${url}; ${source.why}. See: hyperguild doctor`,
+        ),
+      ]
+  }
+}
+
+function assignments(server: FoundServer): string {
+  return Object.entries(variablesFor(server))
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' and ')
 }

@@ -1,20 +1,13 @@
 import type { ModelsConfig } from '@hyperguild/core/models-config.ts'
 import type { Environment } from '@hyperguild/io/config/environment.ts'
 import { type FoundServer, findLocalServers } from '@hyperguild/io/models/discover.ts'
+import { namesLocalServer } from '../model-source.ts'
 
 /** A model server that the configuration does not use, with the lines of models.yaml that would use it. */
 export interface Offer {
   found: string
   models: readonly string[]
   lines: readonly string[]
-}
-
-/** Whether anything says where local models are. */
-export function namesLocalServer(config: ModelsConfig, environment: Environment): boolean {
-  const declared = Object.values(config.backends ?? {})
-  return (
-    environment.litellmBaseUrl !== undefined || declared.some(({ kind }) => kind !== 'anthropic')
-  )
 }
 
 /** Model servers at their usual places, when nothing is configured in their stead. */
