@@ -1,5 +1,4 @@
 import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { NoteDraft } from '@hyperguild/core/note.ts'
 import type { SessionEntry } from '@hyperguild/core/result.ts'
@@ -12,8 +11,10 @@ const GROUP = 'recorder'
 const NEWLINE = 0x0a
 const LEASE_MS = 10_000
 const BLOCK_MS = 2_000
-const BATCH = 100
+const BATCH = 200
 const AFTER_ERROR_MS = 1_000
+/** Between two batches, so that under load many entries share the cost of one. */
+const GATHER_MS = 50
 
 export interface RecorderOptions {
   redis: Redis
@@ -53,8 +54,9 @@ export function startRecorder(options: RecorderOptions): Recorder {
 async function recordOn(options: RecorderOptions, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
-      if (await holdLease(options)) await recordBatch(options, signal)
-      else await pause(BLOCK_MS, undefined, { signal })
+      const isWriter = await holdLease(options)
+      if (isWriter) await recordBatch(options, signal)
+      await pause(isWriter ? GATHER_MS : BLOCK_MS, undefined, { signal })
     } catch (error) {
       if (signal.aborted) break
       options.onError(error)
@@ -106,6 +108,7 @@ async function write(
 ): Promise<void> {
   if (deliveries.length === 0) return
   const { redis, keys } = options
+  await mkdir(options.sessionsDir, { recursive: true })
   const sessions = [...Map.groupBy(deliveries, ({ entry }) => entry.session_id).values()]
   const endings = await Promise.allSettled(
     sessions.map((session) => writeSession(options, session, mayBeWritten)),
@@ -139,7 +142,6 @@ async function writeSession(
 
 /** One write, on disk before this returns. A line torn by an earlier crash is cut off first. */
 async function appendLines(path: string, deliveries: readonly Delivery[]): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
   await using file = await open(path, 'a+')
   const { size } = await file.stat()
   if (size > 0 && (await byteAt(file, size - 1)) !== NEWLINE) {
