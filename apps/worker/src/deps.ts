@@ -5,15 +5,19 @@ import type { Prices } from '@hyperguild/core/price.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
 import type { BreakerWatch } from '@hyperguild/io/queue/breaker-watch.ts'
+import type { RateLimits } from '@hyperguild/io/queue/rate-limits.ts'
 import type { JobRecords } from '@hyperguild/io/queue/record-step.ts'
 import type { Toolchain } from '@hyperguild/io/work/toolchain.ts'
+import type { StepTimeouts } from './step-chat.ts'
 
 /** What a worker works with; `pool.ts` makes it. */
 export interface WorkerDeps extends JobRecords {
   workerId: string
   chat: ChatModel
   /** Hears how each call went. */
-  watch: Pick<BreakerWatch, 'report'>
+  watch: BreakerWatch
+  limits: RateLimits
+  timeouts: StepTimeouts
   /** What models.yaml says of how to talk to a model. */
   settingsOf(model: string): CallSettings
   prices: Prices

@@ -1,31 +1,27 @@
-import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { StepRef } from '@hyperguild/core/advance.ts'
-import { callSettings } from '@hyperguild/core/backend.ts'
+import { parallelCallsOf } from '@hyperguild/core/call-limits.ts'
 import type { ChatModel } from '@hyperguild/core/chat.ts'
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import { type Pool, poolOf } from '@hyperguild/core/model.ts'
 import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
-import { type Environment, searchPath } from '@hyperguild/io/config/environment.ts'
+import type { Environment } from '@hyperguild/io/config/environment.ts'
 import type { Config } from '@hyperguild/io/config/load-config.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
-import { chatThrough } from '@hyperguild/io/models/chat-model.ts'
-import { endpointsFor, findEndpoint } from '@hyperguild/io/models/endpoints.ts'
-import { isWarm } from '@hyperguild/io/models/warm-state.ts'
 import type { Service } from '@hyperguild/io/process/service.ts'
-import { createBreakers } from '@hyperguild/io/queue/breakers.ts'
 import { heedEndings } from '@hyperguild/io/queue/endings.ts'
-import { createJobQueue, type Lease } from '@hyperguild/io/queue/job-queue.ts'
-import { createJobStore } from '@hyperguild/io/queue/job-store.ts'
+import { type Consumer, createJobQueue, type Lease } from '@hyperguild/io/queue/job-queue.ts'
 import { keysFor } from '@hyperguild/io/queue/keys.ts'
 import { announceWorker } from '@hyperguild/io/queue/presence.ts'
-import { connectRedis, requireUsableRedis } from '@hyperguild/io/queue/redis.ts'
-import { probeSandbox } from '@hyperguild/io/work/probe-sandbox.ts'
-import { findToolchain } from '@hyperguild/io/work/toolchain.ts'
+import {
+  connectRedis,
+  type RedisConnection,
+  requireUsableRedis,
+} from '@hyperguild/io/queue/redis.ts'
 import type { WorkerDeps } from './deps.ts'
+import { equipWorker } from './equip.ts'
 import { runStep } from './run-step.ts'
 import { startFileSweeper } from './sweep-files.ts'
-import { watchServers } from './watch-servers.ts'
 
 const REDIS_TIMEOUT_MS = 10_000
 /** How long a worker that shuts down lets its steps finish before they go back to the queue. */
@@ -46,52 +42,17 @@ export interface PoolOptions {
 
 /** Serves one queue per model of a tier. */
 export async function startPool(options: PoolOptions): Promise<Service> {
-  const { environment, config, log, tier } = options
+  const { environment, log, tier } = options
   const models = modelsToServe(options)
   const redis = connectRedis(options.redisUrl, `worker-${tier}`, 'wait')
   redis.on('error', (error) => log.warn({ err: error }, 'redis_error'))
   await requireUsableRedis(redis, REDIS_TIMEOUT_MS)
   const keys = keysFor(environment.redisPrefix)
   const queue = createJobQueue(redis, keys)
-  const toolchain = findToolchain(searchPath())
-  const sandbox = await probeSandbox(environment.sandbox, toolchain)
+  const deps = await equipWorker(options, { redis, keys, queue, models })
   const onError = (error: unknown) => log.warn({ err: error }, 'background_error')
-  const records = {
-    store: createJobStore(redis, keys, environment.retentionSeconds * 1000),
-    queue,
-    breakers: createBreakers(redis, keys, Date.now),
-    now: Date.now,
-    unservedMs: environment.unservedMs,
-    workerId: `${tier}-${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
-  }
-  const watch = await watchServers({ ...records, models, onError }, config, environment)
-  const deps: WorkerDeps = {
-    ...records,
-    watch,
-    chat: options.chat ?? chatThrough(endpointsFor(config.models, environment, models)),
-    settingsOf: (model) => callSettings(config.models, environment, model),
-    prices: { list: config.prices, models: config.models.models },
-    skills: config.skills,
-    roots: environment.roots,
-    repoHosts: environment.repoHosts,
-    dataDir: environment.dataDir,
-    sandbox: { level: sandbox.level, toolchain },
-    verifierTimeoutMs: environment.verifierSeconds * 1000,
-    askWarm: warmthFrom(config, environment),
-    log,
-  }
   const fileSweeper = startFileSweeper({ store: deps.store, dataDir: deps.dataDir, onError })
-  const serving = {
-    connection: redis,
-    concurrency: options.concurrency ?? concurrencyOf(environment, tier),
-    workerId: deps.workerId,
-    onStep: (step: StepRef, lease: Lease) => runStep(deps, step, lease),
-    onError: (error: Error) => log.warn({ err: error }, 'queue_error'),
-  }
-  const consumers = [
-    ...models.map((model) => queue.serve(model, serving)),
-    queue.serveApplies(tier, serving),
-  ]
+  const consumers = await serveQueues(options, deps, { redis, models })
   const endings = await heedEndings({
     subscriber: connectRedis(options.redisUrl, `worker-${tier}-endings`, 'wait'),
     keys,
@@ -110,7 +71,7 @@ export async function startPool(options: PoolOptions): Promise<Service> {
       host: hostname(),
       pid: process.pid,
       startedAtMs,
-      sandbox: sandbox.level,
+      sandbox: deps.sandbox.level,
       backend: { name: '', reachable: true, warm: [] },
     }),
     Date.now,
@@ -120,13 +81,36 @@ export async function startPool(options: PoolOptions): Promise<Service> {
     async close() {
       await presence.close().catch(() => {})
       await Promise.all(consumers.map((consumer) => consumer.close(GRACE_MS)))
-      await watch.close()
+      await deps.watch.close()
       await fileSweeper.close()
       endings.close()
       await queue.close()
       redis.disconnect()
     },
   }
+}
+
+/** Takes the steps of every model, as many at once as the fleet may and this worker can, and the patches to apply. */
+async function serveQueues(
+  { environment, config, log, tier, concurrency }: PoolOptions,
+  deps: WorkerDeps,
+  { redis, models }: { redis: RedisConnection; models: readonly string[] },
+): Promise<Consumer[]> {
+  const usual = tier === 'local' ? environment.localConcurrency : environment.cloudConcurrency
+  const serving = {
+    connection: redis,
+    workerId: deps.workerId,
+    onStep: (step: StepRef, lease: Lease) => runStep(deps, step, lease),
+    onError: (error: Error) => log.warn({ err: error }, 'queue_error'),
+  }
+  const consumers = [deps.queue.serveApplies(tier, { ...serving, concurrency: usual })]
+  for (const model of models) {
+    const parallelCalls = parallelCallsOf(config.models, environment, model)
+    await deps.queue.limitParallel(model, parallelCalls)
+    const atOnce = concurrency ?? parallelCalls ?? usual
+    consumers.push(deps.queue.serve(model, { ...serving, concurrency: atOnce }))
+  }
+  return consumers
 }
 
 function modelsToServe({ config, tier, models }: PoolOptions): readonly string[] {
@@ -139,20 +123,4 @@ function modelsToServe({ config, tier, models }: PoolOptions): readonly string[]
     )
   }
   return models
-}
-
-function concurrencyOf(environment: Environment, tier: Pool): number {
-  return tier === 'local' ? environment.localConcurrency : environment.cloudConcurrency
-}
-
-/** Whether a model is in memory; a model that no server is known for is not. */
-function warmthFrom(
-  { models }: Config,
-  environment: Environment,
-): (model: string) => Promise<boolean> {
-  return async (model) => {
-    const endpoint = findEndpoint(models, environment, model)
-    if (typeof endpoint === 'string') return false
-    return isWarm(endpoint, { llamaSwapUrl: models.llama_swap_url })
-  }
 }

@@ -1,30 +1,38 @@
 import { advance, type StepRef } from '@hyperguild/core/advance.ts'
-import type { Decision } from '@hyperguild/core/decide.ts'
-import type { Job, JobEvent } from '@hyperguild/core/job.ts'
+import type { JobEvent } from '@hyperguild/core/job.ts'
 import { tierOf } from '@hyperguild/core/model.ts'
-import { failedWork, type Step, type Work } from '@hyperguild/core/step.ts'
+import { failedWork, type Step } from '@hyperguild/core/step.ts'
 import type { Lease, NotYet } from '@hyperguild/io/queue/job-queue.ts'
 import type { Begun } from '@hyperguild/io/queue/job-store.ts'
 import { commitAdvance, recordStep } from '@hyperguild/io/queue/record-step.ts'
-import { apply } from './apply.ts'
 import type { WorkerDeps } from './deps.ts'
-import { generate } from './generate.ts'
-import { startMeter } from './meter.ts'
+import { perform } from './perform.ts'
 import { dropFilesOf } from './sweep-files.ts'
-import { verify } from './verify.ts'
 import { reportHealth } from './watch-servers.ts'
 
 /** A step that took so many workers down with it is given up. */
 const MAX_STARTS = 5
 
-type Todo = Exclude<Decision, { do: 'finish' | 'wait' }>
-
-/** Does one step of one job and records what came of it. Doing it again, here or elsewhere, changes nothing. */
+/**
+ * Does one step of one job and records what came of it. Doing it again, here or elsewhere, changes nothing.
+ * Where a limit is reached, it and all others of its queue begin later.
+ */
 export async function runStep(
   deps: WorkerDeps,
   step: StepRef,
   lease: Lease,
 ): Promise<NotYet | null> {
+  if (step.kind === 'apply') return doStep(deps, step, lease)
+  const waitMs = await deps.limits.admit(step)
+  if (waitMs > 0) return { hold: 'queue', forMs: waitMs }
+  try {
+    return await doStep(deps, step, lease)
+  } finally {
+    await deps.limits.release(step)
+  }
+}
+
+async function doStep(deps: WorkerDeps, step: StepRef, lease: Lease): Promise<NotYet | null> {
   const warmStart = step.kind !== 'generate' || (await deps.askWarm(step.model))
   const startedAtMs = deps.now()
   const begun = await deps.store.begin(step, startEvent(step, warmStart))
@@ -43,7 +51,7 @@ export async function runStep(
   const work =
     begun.starts > MAX_STARTS
       ? failedWork(step.kind, 'worker_died', `${MAX_STARTS} workers died on this step`)
-      : await perform(deps, { job, steps }, due.decision, lease.signal)
+      : await perform(deps, { job, steps, isCold: !warmStart }, due.decision, lease.signal)
   lease.signal.throwIfAborted()
   await reportHealth(deps.watch, step.model, work)
   const facts = { model: step.model, startedAtMs, finishedAtMs: deps.now(), warmStart }
@@ -55,34 +63,6 @@ export async function runStep(
     'step_recorded',
   )
   return null
-}
-
-/** The work of a step, with what its calls used and cost. */
-async function perform(
-  deps: WorkerDeps,
-  record: { job: Job; steps: readonly Step[] },
-  todo: Todo,
-  signal: AbortSignal,
-): Promise<Work & Pick<Step, 'cost'>> {
-  const meter = startMeter({ ...deps, model: todo.model, baseline: record.job.baseline ?? null })
-  const work = await workOn({ ...deps, chat: meter.chat }, record, todo, signal)
-  return work.kind === 'apply' ? work : { ...work, ...meter.spent(work) }
-}
-
-function workOn(
-  deps: WorkerDeps,
-  { job, steps }: { job: Job; steps: readonly Step[] },
-  todo: Todo,
-  signal: AbortSignal,
-): Promise<Work> {
-  switch (todo.do) {
-    case 'generate':
-      return generate(deps, job, steps, todo, signal)
-    case 'verify':
-      return verify(deps, job, todo, signal)
-    case 'apply':
-      return apply(deps, job, todo)
-  }
 }
 
 /** Another worker has recorded this step already; it may have died before it queued the next one. */

@@ -22,6 +22,8 @@ export interface Attempt extends AttemptSpending {
   tier: Tier
   duration_ms: number
   warm_start: boolean
+  /** How long the server loaded the model; null where it does not tell. */
+  load_ms: number | null
   /** An exit code proved it; never what a model says of itself. */
   verified: boolean
   verdict: Verdict
@@ -91,6 +93,7 @@ export function attemptOf(job: Job, one: Try, number: number, accepted: boolean)
     tier: tierOf(generate.model),
     duration_ms: Math.round((verify ?? generate).finishedAtMs - generations[0]!.startedAtMs),
     warm_start: generate.warmStart,
+    load_ms: generate.loadMs ?? null,
     verified: isVerified(generate.outcome),
     verdict: accepted ? 'accept' : verdictOf(one),
     feedback: waitsOf(job, one) + feedbackOf(one),

@@ -52,6 +52,15 @@ export type ChatMessage =
   | { role: 'assistant'; text: string; toolCalls?: readonly ToolCall[] }
   | { role: 'tool'; callId: string; toolName: string; text: string }
 
+/** How long one call may take; what is absent is not limited. */
+export interface CallTimeouts {
+  /** Until the first text, reasoning or tool call: loading the model and reading the prompt. */
+  firstTokenMs?: number
+  /** Between two pieces of output. */
+  stallMs?: number
+  totalMs?: number
+}
+
 export interface ChatRequest {
   model: string
   system: string
@@ -62,6 +71,7 @@ export interface ChatRequest {
   answerSchema?: JsonSchema
   maxOutputTokens: number
   temperature?: number
+  timeouts?: CallTimeouts
 }
 
 export interface ChatReply {
@@ -70,6 +80,8 @@ export interface ChatReply {
   toolCalls: readonly ToolCall[]
   stop: 'end' | 'length' | 'tool_calls' | 'refusal' | 'other'
   usage: Usage
+  /** How long the server loaded the model for this call; absent where it does not tell. */
+  loadMs?: number
 }
 
 /**

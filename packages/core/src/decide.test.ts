@@ -384,6 +384,7 @@ test('an attempt lasts from its first token to its verdict and counts the tokens
       tier: 'local',
       duration_ms: 4500,
       warm_start: false,
+      load_ms: null,
       verified: false,
       verdict: 'accept',
       feedback: 'Good.',

@@ -18,6 +18,12 @@ const httpUrl = z
     error: 'holds credentials; put the key into a variable and name it in key_env',
   })
 const count = z.number().int().positive('must be above 0')
+/** What a server takes at once and in a minute, of all workers together. */
+const limits = {
+  parallel_calls: count.optional(),
+  requests_per_minute: count.optional(),
+  tokens_per_minute: count.optional(),
+}
 const usd = z.number().nonnegative('must not be below 0').optional()
 
 const backendSchema = z
@@ -29,8 +35,8 @@ const backendSchema = z
       .string()
       .regex(/^[A-Z][A-Z0-9_]*$/, 'must be the name of a variable such as GPU_BOX_KEY, not the key')
       .optional(),
-    /** Calls at once that the server takes. */
-    parallel_calls: count.optional(),
+    /** Of all its models together. */
+    ...limits,
     /** Models it holds in memory at a time. */
     memory_slots: count.optional(),
     /** Tokens of context its models are loaded with. */
@@ -63,6 +69,7 @@ const modelSchema = z.strictObject({
   reasoning: z.enum(['on', 'off']).optional(),
   /** How the model calls tools: as the protocol has it, written in its text, or not at all. */
   tools: z.enum(['native', 'text', 'none']).optional(),
+  ...limits,
   price: priceSchema.optional(),
 })
 

@@ -44,6 +44,10 @@ const ATTEMPT: JsonSchema = {
     tier: { enum: ['local', 'subagent', 'managed'] },
     duration_ms: { type: 'integer' },
     warm_start: { type: 'boolean' },
+    load_ms: {
+      type: ['integer', 'null'],
+      description: 'how long the server loaded the model; null where it does not tell',
+    },
     verified: { type: 'boolean', description: 'an exit code proved it' },
     verdict: { enum: ['accept', 'escalate', 'error'] },
     feedback: text,

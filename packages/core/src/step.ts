@@ -64,6 +64,8 @@ export interface StepFacts {
   finishedAtMs: number
   /** Whether the model was in memory before the call; false when nobody answered in time, true where it cannot matter. */
   warmStart: boolean
+  /** How long the server loaded the model for it; absent where it does not tell. */
+  loadMs?: number
   /** The worker that did it, for people who look for a sick machine. */
   worker: string
   /** Absent where no model was asked, and where nobody is left to tell. */

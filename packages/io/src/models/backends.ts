@@ -1,5 +1,5 @@
 import { createAnthropic } from '@ai-sdk/anthropic'
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
+import { createOpenAICompatible, type MetadataExtractor } from '@ai-sdk/openai-compatible'
 import type {
   LanguageModelV4,
   LanguageModelV4CallOptions,
@@ -40,6 +40,7 @@ function openAiSpeaker(server: Server, kind: OpenAiKind, fetchModel: Fetch): Spe
     includeUsage: true,
     supportsStructuredOutputs: true,
     convertUsage: openAiUsage,
+    metadataExtractor: loadTimes,
     transformRequestBody: ({ max_tokens, ...body }) => ({
       ...body,
       ...(max_tokens === undefined ? {} : { [dialect.tokenLimit]: max_tokens }),
@@ -52,6 +53,21 @@ function openAiSpeaker(server: Server, kind: OpenAiKind, fetchModel: Fetch): Spe
     model: oncePerName((name) => provider.chatModel(name)),
     callOptions: (request, settings) => openAiCallOptions(request, settings, dialect),
   }
+}
+
+/** Ollama says in nanoseconds how long it loaded the model, 0 where it had it. */
+const loadTimes: MetadataExtractor = {
+  extractMetadata: async () => undefined,
+  createStreamExtractor() {
+    let loadMs: number | undefined
+    return {
+      processChunk(chunk) {
+        const { load_duration: ns } = (chunk ?? {}) as { load_duration?: unknown }
+        if (typeof ns === 'number') loadMs = Math.round(ns / 1e6)
+      },
+      buildMetadata: () => (loadMs === undefined ? undefined : { [PROVIDER]: { loadMs } }),
+    }
+  },
 }
 
 /** The key is always given, because the provider would look into the environment for one. */

@@ -1,12 +1,11 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { ChatRequest } from '@hyperguild/core/chat.ts'
+import type { CallTimeouts, ChatRequest } from '@hyperguild/core/chat.ts'
 import { ModelFailure } from '@hyperguild/core/failure.ts'
 import { afterEach, describe, expect, it } from 'vitest'
 import { parseScript } from '../simulated/script.ts'
 import { startSimulatedModels } from '../simulated/server.ts'
 import { createChatModel } from './chat-model.ts'
-import type { CallTimeouts } from './deadlines.ts'
 import { FAILURE_TABLE } from './failure-table.ts'
 
 const started: { close(): Promise<unknown> }[] = []

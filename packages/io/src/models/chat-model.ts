@@ -1,9 +1,9 @@
-import type { ChatModel, ChatReply, ChatRequest } from '@hyperguild/core/chat.ts'
+import type { CallTimeouts, ChatModel, ChatReply, ChatRequest } from '@hyperguild/core/chat.ts'
 import { ModelFailure } from '@hyperguild/core/failure.ts'
 import { fetchWithoutTimeLimits, type Speaker, speakerFor } from './backends.ts'
 import { type Callee, classifyFailure } from './classify-failure.ts'
 import { collectReply } from './collect-reply.ts'
-import { type CallTimeouts, startDeadlines, type TimeoutFailure } from './deadlines.ts'
+import { startDeadlines, type TimeoutFailure } from './deadlines.ts'
 import { type EndpointOf, type Server, type TwoPlaces, twoEndpoints } from './endpoints.ts'
 
 interface Options {
@@ -29,13 +29,8 @@ export function chatThrough(endpointOf: EndpointOf, options: Options = {}): Chat
     const { backend, servedName, settings } = endpointOf(request.model)
     const speaker = speakerOf(backend)
     const callOptions = speaker.callOptions(request, settings)
-    return callOnce(
-      speaker,
-      { ...request, servedName },
-      callOptions,
-      signal,
-      options.timeouts ?? {},
-    )
+    const timeouts = { ...options.timeouts, ...request.timeouts }
+    return callOnce(speaker, { ...request, servedName }, callOptions, signal, timeouts)
   }
 }
 

@@ -6,6 +6,7 @@ import type {
 import { withoutThinking } from '@hyperguild/core/answer.ts'
 import type { ChatReply, ToolCall, Usage } from '@hyperguild/core/chat.ts'
 import { ModelFailure } from '@hyperguild/core/failure.ts'
+import { PROVIDER } from './call-options.ts'
 import type { Callee } from './classify-failure.ts'
 
 type Finish = Extract<LanguageModelV4StreamPart, { type: 'finish' }>
@@ -75,7 +76,12 @@ function replyOf(
       stop === 'length' ? 'used up its output tokens without an answer' : 'answered nothing'
     throw new ModelFailure('bad_output', `${to.model} ${why}`, { usage })
   }
-  return { text, toolCalls, stop, usage }
+  return { text, toolCalls, stop, usage, ...loadTimeOf(finish) }
+}
+
+function loadTimeOf({ providerMetadata }: Finish): { loadMs?: number } {
+  const loadMs = providerMetadata?.[PROVIDER]?.loadMs
+  return typeof loadMs === 'number' ? { loadMs } : {}
 }
 
 /** Some servers say `stop` although the model called a tool. */

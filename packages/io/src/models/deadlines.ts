@@ -1,13 +1,5 @@
+import type { CallTimeouts } from '@hyperguild/core/chat.ts'
 import type { Failure } from '@hyperguild/core/failure.ts'
-
-/** How long one call may take; what is absent is not limited. */
-export interface CallTimeouts {
-  /** Until the first text, reasoning or tool call: loading the model and reading the prompt. */
-  firstTokenMs?: number
-  /** Between two pieces of output. */
-  stallMs?: number
-  totalMs?: number
-}
 
 export type TimeoutFailure = Extract<Failure, `timeout_${string}`>
 

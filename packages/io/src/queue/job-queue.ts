@@ -30,8 +30,19 @@ export interface NotYet {
 
 export type StepHandler = (step: StepRef, lease: Lease) => Promise<NotYet | null>
 
+/** What holds for all workers that serve a model. */
+export interface QueueControls {
+  /** Keeps steps of a model from beginning, on all workers. */
+  pause(model: string): Promise<void>
+  resume(model: string): Promise<void>
+  /** How many steps of a model may be under way at once, on all workers together; null for no limit. */
+  limitParallel(model: string, steps: number | null): Promise<void>
+  /** Steps of a model that nobody works on, those whose time has not come included; oldest first. */
+  waitingSteps(model: string, limit: number): Promise<StepRef[]>
+}
+
 /** One queue per model. The only place that knows BullMQ. */
-export interface JobQueue {
+export interface JobQueue extends QueueControls {
   /** Queues a step for its time; a step that is queued, running or finished already is left as it is. */
   add(step: StepRef): Promise<void>
   /** Queues a step again that its queue gave up on or takes for done; harmless otherwise. */
@@ -44,11 +55,6 @@ export interface JobQueue {
   serve(model: string, options: ServeOptions): Consumer
   /** As `serve`, for the accepted patches of a pool. */
   serveApplies(pool: Pool, options: ServeOptions): Consumer
-  /** Keeps steps of a model from beginning, on all workers. */
-  pause(model: string): Promise<void>
-  resume(model: string): Promise<void>
-  /** Steps of a model that nobody works on, those whose time has not come included; oldest first. */
-  waitingSteps(model: string, limit: number): Promise<StepRef[]>
   /** BullMQ's own queue object, for a board. */
   queueFor(model: string): Queue
   close(): Promise<void>
@@ -122,23 +128,35 @@ export function createJobQueue(redis: Redis, keys: Keys): JobQueue {
     serveApplies: (pool, options) => consume(open(applyQueueOf(pool)), keys, options),
     queueFor: (model) => open(queueOf(model)),
 
+    ...controlsOf((model) => open(queueOf(model))),
+
+    async close() {
+      await Promise.all([...queues.values()].map((queue) => queue.close()))
+    },
+  }
+}
+
+function controlsOf(queueFor: (model: string) => Queue): QueueControls {
+  return {
     async pause(model) {
-      const queue = open(queueOf(model))
+      const queue = queueFor(model)
       if (!(await queue.isPaused())) await queue.pause()
     },
 
     async resume(model) {
-      const queue = open(queueOf(model))
+      const queue = queueFor(model)
       if (await queue.isPaused()) await queue.resume()
     },
 
-    async waitingSteps(model, limit) {
-      const jobs = await open(queueOf(model)).getJobs(['waiting', 'delayed'], 0, limit - 1, true)
-      return jobs.flatMap((job) => (job ? [job.data as StepRef] : []))
+    async limitParallel(model, steps) {
+      const queue = queueFor(model)
+      if (steps === null) await queue.removeGlobalConcurrency()
+      else await queue.setGlobalConcurrency(steps)
     },
 
-    async close() {
-      await Promise.all([...queues.values()].map((queue) => queue.close()))
+    async waitingSteps(model, limit) {
+      const jobs = await queueFor(model).getJobs(['waiting', 'delayed'], 0, limit - 1, true)
+      return jobs.flatMap((job) => (job ? [job.data as StepRef] : []))
     },
   }
 }

@@ -27,6 +27,10 @@ export interface Keys {
   workers: string
   /** Why models are not to be called now, by model. */
   breakers: string
+  /** What is left of the requests and tokens per minute of a model or backend. */
+  budgets(scope: string): string
+  /** The leases of the steps that have a place at a model or backend. */
+  places(scope: string): string
   lease(name: string): string
   /** BullMQ's own lock of a queued step; its value is the worker's token. */
   lock(queue: string, stepId: string): string
@@ -53,6 +57,8 @@ export function keysFor(namespace: string): Keys {
     serving: (queue) => `${prefix}:serving:${queue}`,
     workers: `${prefix}:workers`,
     breakers: `${prefix}:breakers`,
+    budgets: (scope) => `${prefix}:budgets:${scope}`,
+    places: (scope) => `${prefix}:places:${scope}`,
     lease: (name) => `${prefix}:lease:${name}`,
     lock: (queue, stepId) => `${prefix}:${queue}:${stepId}:lock`,
   }

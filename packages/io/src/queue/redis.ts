@@ -1,6 +1,8 @@
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import { Redis } from 'ioredis'
 
+export type RedisConnection = Redis
+
 /** BullMQ 6 needs 6.2; our streams need nothing newer. */
 const OLDEST_VERSION = [6, 2] as const
 

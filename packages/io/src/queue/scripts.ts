@@ -9,6 +9,9 @@ declare module 'ioredis' {
     hgBegin(...args: Arg[]): Result<[string, string, number, ...string[]], Context>
     hgCommit(...args: Arg[]): Result<string, Context>
     hgAttach(...args: Arg[]): Result<[string, string?], Context>
+    /** These two are told first how many keys there are. */
+    hgAdmit(...args: Arg[]): Result<number, Context>
+    hgCharge(...args: Arg[]): Result<number, Context>
   }
 }
 
@@ -17,12 +20,14 @@ const SCRIPTS = {
   hgBegin: { file: 'begin.lua', numberOfKeys: 3 },
   hgCommit: { file: 'commit.lua', numberOfKeys: 8 },
   hgAttach: { file: 'attach.lua', numberOfKeys: 3 },
-} as const
+  hgAdmit: { file: 'admit.lua' },
+  hgCharge: { file: 'charge.lua' },
+} as const satisfies Record<string, { file: string; numberOfKeys?: number }>
 
 /** Teaches a connection our scripts; they are sent once and then called by hash. */
 export function defineScripts(redis: Redis): void {
-  for (const [name, { file, numberOfKeys }] of Object.entries(SCRIPTS)) {
+  for (const [name, { file, ...keys }] of Object.entries(SCRIPTS)) {
     const lua = readFileSync(new URL(`scripts/${file}`, import.meta.url), 'utf8')
-    redis.defineCommand(name, { lua, numberOfKeys })
+    redis.defineCommand(name, { lua, ...keys })
   }
 }
