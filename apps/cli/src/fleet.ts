@@ -96,7 +96,7 @@ async function startChildren(
     ...(options.models.kind === 'found' ? variablesFor(options.models.server) : {}),
   }
   const cloud = models ? { ANTHROPIC_API_KEY: 'simulated', ANTHROPIC_BASE_URL: models.url } : {}
-  const keyless = { ANTHROPIC_API_KEY: undefined, ANTHROPIC_API_KEY_FILE: undefined }
+  const keyless = withoutCloudKeys(loadConfig(options.environment).models)
   const start = async (name: string, script: string, args: string[], own: NodeJS.ProcessEnv) =>
     keep(
       await startChild({
@@ -118,5 +118,10 @@ function withoutCloudKeys({ backends = {} }: ModelsConfig): Record<string, undef
   const own = Object.values(backends).flatMap(({ kind, key_env }) =>
     kind === 'anthropic' && key_env !== undefined ? [key_env] : [],
   )
-  return Object.fromEntries(['ANTHROPIC_API_KEY', ...own].map((name) => [name, undefined]))
+  return Object.fromEntries(
+    ['ANTHROPIC_API_KEY', ...own].flatMap((name) => [
+      [name, undefined],
+      [`${name}_FILE`, undefined],
+    ]),
+  )
 }

@@ -141,6 +141,10 @@ test('a secret in a file that is empty, not there or given twice is refused, and
 test('a key is found under the variable the operator chose, and an empty one is none', () => {
   expect(keyNamed('GPU_BOX_KEY', { GPU_BOX_KEY: ' key\n' })).toBe('key')
   expect(keyNamed('GPU_BOX_KEY', { GPU_BOX_KEY: ' ' })).toBeUndefined()
+  expect(keyNamed('GPU_BOX_KEY', { GPU_BOX_KEY_FILE: fileHolding('key\n') })).toBe('key')
+  expect(() => keyNamed('GPU_BOX_KEY', { GPU_BOX_KEY_FILE: '/no/such/file' })).toThrow(
+    'GPU_BOX_KEY_FILE: /no/such/file: is not there',
+  )
 })
 
 test('folders follow the folder they lie in by default', () => {

@@ -276,9 +276,15 @@ export function searchPath(env: RawEnvironment = process.env): string {
   return env.PATH ?? ''
 }
 
-/** The key that a variable of the operator's own choice holds; undefined when it is absent or empty. */
+/**
+ * The key that a variable of the operator's own choice holds, or the file that `<NAME>_FILE` names; undefined when there
+ * is none.
+ * @throws {ConfigError} when the file cannot be used
+ */
 export function keyNamed(variable: string, env: RawEnvironment = process.env): string | undefined {
-  return env[variable]?.trim() || undefined
+  const { values, problems } = secretsInFiles(env, [variable])
+  if (problems.length > 0) throw new ConfigError(problems)
+  return (values[variable] ?? env[variable])?.trim() || undefined
 }
 
 /** What a process that we start gets: all that we have, with these set, or taken away where undefined. */

@@ -4,13 +4,16 @@ import { readText, shownPath } from './read-text.ts'
 export const IN_FILES = ['REDIS_URL', 'LITELLM_API_KEY', 'ANTHROPIC_API_KEY'] as const
 
 /** The variables that files hold, and one line per file that cannot be used; no line shows a value. */
-export function secretsInFiles(env: Readonly<Record<string, string | undefined>>): {
+export function secretsInFiles(
+  env: Readonly<Record<string, string | undefined>>,
+  names: readonly string[] = IN_FILES,
+): {
   values: Record<string, string>
   problems: string[]
 } {
   const values: Record<string, string> = {}
   const problems: string[] = []
-  for (const name of IN_FILES) {
+  for (const name of names) {
     const path = env[`${name}_FILE`]?.trim()
     if (!path) continue
     const read = readText(path, 'mount the secret there')
