@@ -2,19 +2,20 @@ import { createMcpHonoApp } from '@modelcontextprotocol/hono'
 import type { Hono } from 'hono'
 import { mountBoard } from './board.ts'
 import type { GatewayDeps } from './deps.ts'
-import { createMcpRoute } from './mcp.ts'
+import { mountMcp } from './mcp.ts'
+import type { McpOptions } from './mcp-session.ts'
 
 export interface AppOptions {
   host: string
-  version: string
+  mcp: McpOptions
   /** Whether Redis answers now. */
   isRedisUp(): Promise<boolean>
 }
 
 /** The gateway's HTTP surface. */
-export function createApp(deps: GatewayDeps, options: AppOptions): Hono {
+export async function createApp(deps: GatewayDeps, options: AppOptions): Promise<Hono> {
   const app = createMcpHonoApp({ host: options.host })
-  app.all('/mcp', createMcpRoute(deps, options.version))
+  await mountMcp(app, deps, options.mcp)
   app.get('/livez', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
     const redis = await options.isRedisUp()

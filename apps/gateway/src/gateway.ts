@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { callSettings } from '@hyperguild/core/backend.ts'
 import { ConfigError, RequestError } from '@hyperguild/core/errors.ts'
 import type { NoteDraft } from '@hyperguild/core/note.ts'
+import { LOCAL } from '@hyperguild/core/principal.ts'
 import { type Brain, openBrain } from '@hyperguild/io/brain/brain.ts'
 import type { Environment } from '@hyperguild/io/config/environment.ts'
 import type { Config } from '@hyperguild/io/config/load-config.ts'
@@ -19,8 +20,12 @@ import { connectRedis, requireUsableRedis } from '@hyperguild/io/queue/redis.ts'
 import { startSweeper } from '@hyperguild/io/queue/sweeper.ts'
 import type { Redis } from 'ioredis'
 import { createApp } from './app.ts'
+import { type Attendance, createAttendance } from './attendance.ts'
 import type { GatewayDeps } from './deps.ts'
 import { listen } from './listen.ts'
+import type { McpOptions } from './mcp-session.ts'
+import { allTools } from './mcp-tools.ts'
+import { selectionProblems } from './tool-selection.ts'
 
 const REDIS_TIMEOUT_MS = 10_000
 
@@ -70,14 +75,12 @@ export async function startGateway(options: GatewayOptions): Promise<Service> {
     livingWorkers: () => livingWorkers(redis, keys, Date.now()),
     log,
   }
-  const app = createApp(deps, {
+  const attendance = createAttendance({ ...deps, abandonMs: environment.abandonMs, onError })
+  const mcp = mcpOptions(options, attendance)
+  const app = await createApp(deps, {
     host: environment.host,
-    version: options.version,
-    isRedisUp: () =>
-      redis.ping().then(
-        () => true,
-        () => false,
-      ),
+    mcp,
+    isRedisUp: () => answers(redis),
   })
   const server = await listen(app.fetch, environment)
   const background = startBackground(deps, {
@@ -92,6 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<Service> {
     url: server.url,
     async close() {
       server.stopAccepting()
+      attendance.close()
       await background.close()
       await deps.brain?.close()
       await inbox.close()
@@ -99,6 +103,36 @@ export async function startGateway(options: GatewayOptions): Promise<Service> {
       await queue.close()
       redis.disconnect()
     },
+  }
+}
+
+function answers(redis: Redis): Promise<boolean> {
+  return redis.ping().then(
+    () => true,
+    () => false,
+  )
+}
+
+function mcpOptions(
+  { environment, config, version }: GatewayOptions,
+  attendance: Attendance,
+): McpOptions {
+  const offer = { names: environment.toolsets, readOnly: environment.readOnly }
+  const problems = selectionProblems(allTools(config.skills, undefined), offer)
+  if (problems.length > 0) {
+    throw new ConfigError(problems.map((problem) => `HYPERGUILD_TOOLSETS: ${problem}`))
+  }
+  return {
+    version,
+    holding: {
+      silentMs: environment.holdMs,
+      progressMs: environment.holdProgressMs,
+      heartbeatMs: environment.heartbeatMs,
+    },
+    attendance,
+    principalOf: () => LOCAL,
+    retentionMs: environment.retentionSeconds * 1000,
+    offer,
   }
 }
 
