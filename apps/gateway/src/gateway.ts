@@ -38,7 +38,9 @@ export interface GatewayOptions {
 }
 
 /** Serves the skills over HTTP; also sweeps open jobs and writes the session log. */
-export async function startGateway(options: GatewayOptions): Promise<Service> {
+export async function startGateway(
+  options: GatewayOptions,
+): Promise<Service & { url: string; deps: GatewayDeps }> {
   const { environment, config, log, redisUrl } = options
   const gatewayId = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
   const onError = (error: unknown) => log.warn({ err: error }, 'background_error')
@@ -93,6 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<Service> {
   log.info({ url: server.url }, 'gateway_ready')
   return {
     url: server.url,
+    deps,
     async close() {
       server.stopAccepting()
       attendance.close()
