@@ -79,7 +79,10 @@ export async function watchBreakers(options: BreakerWatchOptions): Promise<Break
     judge.success()
     const ill = isWhole ? models.filter((one) => options.serverOf(one) === server) : [model]
     const breaker = openedBy(call, before, limits.openMs, now())
-    for (const one of ill) await breakers.set(one, breaker)
+    for (const one of ill) {
+      await breakers.set(one, breaker)
+      await options.queue.pause(one)
+    }
     lookSoon()
   }
 
