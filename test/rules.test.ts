@@ -275,6 +275,8 @@ describe('7. before each local attempt its server is asked whether the model is 
         chains: 'verifier: claude-judge\ndefault_chain: [ollama/small, claude-big]\n',
       },
     )
+    // A worker that starts looks at its servers for itself.
+    asked.length = 0
     const answer = await review()
     expect(answer.result.attempts[0]).toMatchObject({ model: 'ollama/small', warm_start: warm })
     expect(answer.progress).toContainEqual(

@@ -8,6 +8,8 @@ import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
 import type { Environment } from '@hyperguild/io/config/environment.ts'
 import type { Config } from '@hyperguild/io/config/load-config.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
+import { findEndpoint } from '@hyperguild/io/models/endpoints.ts'
+import { type ServerView, viewServers } from '@hyperguild/io/models/server-view.ts'
 import type { Service } from '@hyperguild/io/process/service.ts'
 import { heedEndings } from '@hyperguild/io/queue/endings.ts'
 import { type Consumer, createJobQueue, type Lease } from '@hyperguild/io/queue/job-queue.ts'
@@ -60,6 +62,7 @@ export async function startPool(options: PoolOptions): Promise<Service> {
     workplaces: consumers,
     onError: (error) => log.warn({ err: error }, 'redis_error'),
   })
+  const view = await viewOf(options, models)
   const startedAtMs = Date.now()
   const presence = await announceWorker(
     redis,
@@ -72,13 +75,14 @@ export async function startPool(options: PoolOptions): Promise<Service> {
       pid: process.pid,
       startedAtMs,
       sandbox: deps.sandbox.level,
-      backend: { name: '', reachable: true, warm: [] },
+      backend: view.seen(),
     }),
     Date.now,
   )
   log.info({ worker: deps.workerId, models }, 'worker_ready')
   return {
     async close() {
+      await view.close()
       await presence.close().catch(() => {})
       await Promise.all(consumers.map((consumer) => consumer.close(GRACE_MS)))
       await deps.watch.close()
@@ -123,4 +127,20 @@ function modelsToServe({ config, tier, models }: PoolOptions): readonly string[]
     )
   }
   return models
+}
+
+/** Keeps an eye on the servers of these models; what is wrong with one is logged when it changes. */
+function viewOf(
+  { config, environment, log }: PoolOptions,
+  models: readonly string[],
+): Promise<ServerView> {
+  const found = models.map((model) => findEndpoint(config.models, environment, model))
+  return viewServers({
+    endpoints: found.filter((endpoint) => typeof endpoint !== 'string'),
+    llamaSwapUrl: config.models.llama_swap_url,
+    onChange(server, { problem, nextStep }) {
+      if (problem === undefined) log.info({ server }, 'server_fine')
+      else log.warn({ server, problem, nextStep }, 'server_problem')
+    },
+  })
 }

@@ -138,7 +138,13 @@ const vllmModels: ProductRoute = ({ script, contextTokens }) =>
 
 /** The pages of each product, besides those that take calls. */
 export const routesOf = {
-  every: { '/v1/models': listing, '/running': running, '/health': text('OK') },
+  every: {
+    '/v1/models': listing,
+    '/running': running,
+    '/health': text('OK'),
+    '/health/liveliness': () => json("I'm alive!"),
+    '/model/info': litellmInfo,
+  },
   litellm: {
     '/health/liveliness': () => json("I'm alive!"),
     '/model/info': litellmInfo,
