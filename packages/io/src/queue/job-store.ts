@@ -38,6 +38,8 @@ export interface JobStore extends JobReads {
   /** Leaves a sign that somebody still wants the job. */
   see(jobId: string): Promise<void>
   lookAgain(jobId: string, atMs: number): Promise<void>
+  /** Strikes a job whose record is lost from the open ones. */
+  forget(jobId: string): Promise<void>
 }
 
 const WAITERS_TTL_MS = 3_600_000
@@ -103,6 +105,10 @@ export function createJobStore(redis: Redis, keys: Keys, retentionMs: number): J
 
     async lookAgain(jobId, atMs) {
       await redis.zadd(keys.open, 'XX', atMs, jobId)
+    },
+
+    async forget(jobId) {
+      await redis.zrem(keys.open, jobId)
     },
   }
 }

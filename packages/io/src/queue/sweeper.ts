@@ -36,6 +36,7 @@ export async function sweep(options: SweeperOptions): Promise<void> {
   for (const jobId of await options.store.dueJobs(options.now(), JOBS_PER_TICK)) {
     const record = await options.store.read(jobId)
     if (record) await lookAfter(options, record)
+    else await options.store.forget(jobId)
   }
 }
 
