@@ -1,5 +1,6 @@
 import {
   type Asked,
+  argumentsText,
   type EventStream,
   piecesOf,
   type Said,
@@ -121,7 +122,7 @@ function pieceEvents(said: Said): string[] {
   for (const { id, name, input } of said.calls) {
     blocks.push({
       block: { type: 'tool_use', id, name, input: {} },
-      deltas: [{ type: 'input_json_delta', partial_json: JSON.stringify(input) }],
+      deltas: [{ type: 'input_json_delta', partial_json: argumentsText(input) }],
     })
   }
   return blocks.flatMap(({ block, deltas }, index) =>

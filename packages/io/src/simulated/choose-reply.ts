@@ -1,5 +1,5 @@
 import { serverNameOf } from '@hyperguild/core/model.ts'
-import { type Asked, type Said, tokensIn } from './exchange.ts'
+import { type Asked, argumentsText, type Said, tokensIn } from './exchange.ts'
 import type { Rule, Script, ScriptedTurn } from './script.ts'
 
 /** The first rule that fits wins; a rule with `times` is used up after so many calls. */
@@ -73,6 +73,6 @@ function textOf(turn: ScriptedTurn): string {
 }
 
 /** The dialect of models that were trained on tool calls but are served without them. */
-function embeddedCall(call: { name: string; input: unknown }): string {
-  return `<tool_call>\n${JSON.stringify({ name: call.name, arguments: call.input })}\n</tool_call>`
+function embeddedCall({ name, input }: Pick<Said['calls'][number], 'name' | 'input'>): string {
+  return `<tool_call>\n{"name":${JSON.stringify(name)},"arguments":${argumentsText(input)}}\n</tool_call>`
 }

@@ -23,7 +23,8 @@ export interface Said {
   model: string
   text: string
   reasoning: string
-  calls: readonly { id: string; name: string; input: Record<string, unknown> }[]
+  /** An input that is a string is sent verbatim: models do write broken JSON. */
+  calls: readonly { id: string; name: string; input: Record<string, unknown> | string }[]
   stop: 'end' | 'tool_calls' | 'length' | 'refusal'
   /** null when the server keeps it to itself; `inputTokens` includes what the cache gave or took. */
   usage: {
@@ -67,6 +68,11 @@ export function piecesOf(text: string): string[] {
   for (let at = 0; at < text.length; at += PIECE_CHARS)
     pieces.push(text.slice(at, at + PIECE_CHARS))
   return pieces
+}
+
+/** A tool call's arguments as a model writes them. */
+export function argumentsText(input: Said['calls'][number]['input']): string {
+  return typeof input === 'string' ? input : JSON.stringify(input)
 }
 
 type Part = { type?: string; text?: unknown; content?: unknown; name?: unknown; input?: unknown }

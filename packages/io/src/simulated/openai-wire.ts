@@ -1,5 +1,6 @@
 import {
   type Asked,
+  argumentsText,
   type EventStream,
   piecesOf,
   type Said,
@@ -138,7 +139,7 @@ function callOf(call: Said['calls'][number]) {
   return {
     id: call.id,
     type: 'function',
-    function: { name: call.name, arguments: JSON.stringify(call.input) },
+    function: { name: call.name, arguments: argumentsText(call.input) },
   }
 }
 

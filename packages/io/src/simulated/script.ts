@@ -7,12 +7,14 @@ const REPLIES = ['answer', 'text', 'turns', 'error', 'hang', 'drop'] as const
 
 const milliseconds = z.number().int().nonnegative()
 const object = z.record(z.string(), z.unknown())
-const callSchema = z.strictObject({ tool: z.string().min(1), input: object.default({}) })
+/** What a tool is called with; a string goes out as it stands, whether it is JSON or not. */
+const input = z.union([object, z.string()])
+const callSchema = z.strictObject({ tool: z.string().min(1), input: input.default({}) })
 
 const turnSchema = z
   .strictObject({
     tool: z.string().min(1).optional(),
-    input: object.optional(),
+    input: input.optional(),
     calls: z.array(callSchema).min(1).optional(),
     text: z.string().optional(),
     answer: object.optional(),
