@@ -78,8 +78,7 @@ async function startProject(rules: readonly object[], options: Partial<TestFleet
     read: (path: string) => readFileSync(join(root, path), 'utf8'),
     red: (more: object = {}) => call('tdd_red', { ...common, spec: SPEC, ...more }),
     green: (more: object = {}) => call('tdd_green', { ...common, ...more }),
-    refactor: (more: object = {}) =>
-      call('tdd_refactor', { ...common, impl_path: IMPL_PATH, ...more }),
+    refactor: () => call('tdd_refactor', { ...common, impl_path: IMPL_PATH }),
     /** Does something while the first call of a model is under way, before it is answered. */
     duringCallTo: (model: string, act: () => void) => {
       const isFirst = (c: RecordedCall) => c.model.endsWith(model) && c.turnsTaken === 0
@@ -93,7 +92,9 @@ const promptsTo = ({ models }: TestFleet, name: string) =>
   models.calls().flatMap((call) => (call.model.endsWith(name) ? [call.promptText] : []))
 const workspacesIn = ({ folder }: TestFleet) => readdirSync(join(folder, '.data/jobs'))
 
-test('red, green and refactor are each proved by running the tests, and each changes the tree once', async () => {
+test('red, green and refactor are each proved by running the tests, and each changes the tree once', {
+  timeout: 60_000,
+}, async () => {
   const shop = await startProject([
     { skill: 'tdd_red', ...writes(TEST_PATH, RED, 'A test for shippingCost.') },
     { skill: 'tdd_green', ...writes(IMPL_PATH, GREEN) },
@@ -101,9 +102,8 @@ test('red, green and refactor are each proved by running the tests, and each cha
   ])
   cpSync(SHOP, shop.root, { recursive: true })
   const atFirst = treeOf(shop.root)
-  const itsOwn = { test_cmd: undefined }
 
-  const red = await shop.red(itsOwn)
+  const red = await shop.red({ test_cmd: undefined })
   expect(red).toMatchObject({
     status: 'pass',
     verified: true,
@@ -122,7 +122,7 @@ test('red, green and refactor are each proved by running the tests, and each cha
   expect(changedPaths(atFirst, withTest)).toEqual([TEST_PATH])
   expect(shop.read(TEST_PATH)).toBe(RED)
 
-  const green = await shop.green(itsOwn)
+  const green = await shop.green()
   const name = 'shipping is free from 5000 on'
   expect(green).toMatchObject({ status: 'pass', verified: true, file_path: IMPL_PATH })
   expect(green.runner_output).toContain(`✔ ${name}`)
@@ -133,7 +133,7 @@ test('red, green and refactor are each proved by running the tests, and each cha
   const withCode = treeOf(shop.root)
   expect(changedPaths(withTest, withCode)).toEqual([IMPL_PATH])
 
-  expect(await shop.refactor(itsOwn)).toMatchObject({
+  expect(await shop.refactor()).toMatchObject({
     status: 'pass',
     verified: true,
     patch: { applied: true, files: [{ path: IMPL_PATH, status: 'modified' }] },
