@@ -1,4 +1,5 @@
 import { keysFor } from '@hyperguild/io/queue/keys.ts'
+import { createRateLimits } from '@hyperguild/io/queue/rate-limits.ts'
 import { parseScript } from '@hyperguild/io/simulated/script.ts'
 import { type SimulatedModels, startSimulatedModels } from '@hyperguild/io/simulated/server.ts'
 import { Redis } from 'ioredis'
@@ -21,6 +22,8 @@ const QUICK = {
   HYPERGUILD_BREAKER_FAILURES: '1',
   HYPERGUILD_BREAKER_OPEN_MS: '50',
 }
+
+const NO_LIMITS = { parallelCalls: null, requestsPerMinute: null, tokensPerMinute: null }
 
 const script = (...rules: string[]) =>
   `rules:\n${rules.map((rule) => `  - {${rule}}`).join('\n')}\n`
@@ -255,5 +258,59 @@ describe('a model has its time', () => {
     const answer = await review()
     expect(trailOf(answer)).toEqual(['ollama/small error', 'claude-big accept'])
     expect(feedbackOf(answer)[0]).toMatch(/^timeout_stall: /)
+  })
+})
+
+describe('limits hold for the whole fleet', () => {
+  async function startLocal(rules: string): Promise<SimulatedModels> {
+    const local = await startSimulatedModels({ script: parseScript(rules, 'the local server') })
+    onTestFinished(() => local.close())
+    return local
+  }
+
+  test('a backend that takes one call at a time gets one, from all its models', async () => {
+    const local = await startLocal(script(`delay_ms: 200, ${GOOD}`))
+    const { review } = await startFleet(script(ACCEPT), {
+      chains: `
+verifier: claude-judge
+default_chain: [ollama/small, ollama/large]
+backends: {gpu-box: {kind: litellm, url: "${local.url}", parallel_calls: 1}}
+`,
+      environment: { LITELLM_BASE_URL: '', LLAMA_SWAP_URL: '' },
+      concurrency: 4,
+    })
+    let isFree = true
+    const overlaps: boolean[] = []
+    const watch = async (nth: number) => {
+      const call = await local.waitForCall((one) => local.calls().indexOf(one) === nth)
+      overlaps.push(!isFree)
+      isFree = false
+      await call.ended
+      isFree = true
+    }
+    const watched = Promise.all([watch(0), watch(1), watch(2), watch(3)])
+    const models = ['ollama/small', 'ollama/large', 'ollama/small', 'ollama/large']
+    const answers = await Promise.all(models.map((model) => review({ model })))
+    await watched
+    expect(answers.map(({ result }) => result.status)).toEqual(['pass', 'pass', 'pass', 'pass'])
+    expect(overlaps).toEqual([false, false, false, false])
+  })
+
+  test('a model whose requests of the minute are used up is not called, and its queue waits', async () => {
+    const { fleet, review } = await startFleet(script(`model: small, ${GOOD}`, ACCEPT), {
+      chains: `${CHAINS}models: {ollama/small: {requests_per_minute: 120}}\n`,
+    })
+    const redis = new Redis(inject('redisUrl'))
+    onTestFinished(() => redis.disconnect())
+    const keys = keysFor(fleet.redisPrefix)
+    const limits = [{ ...NO_LIMITS, scope: 'model:ollama/small', requestsPerMinute: 120 }]
+    const elsewhere = createRateLimits(redis, keys, { limitsOf: () => limits, now: Date.now })
+    await elsewhere.charge('ollama/small', { requests: 121, tokens: 0 })
+
+    const answer = review()
+    const hold = `${keys.prefix}:local.small:limiter`
+    await vi.waitFor(async () => expect(await redis.get(hold)).toBe(`${Number.MAX_SAFE_INTEGER}`))
+    expect(calledModels(fleet)).toEqual([])
+    expect(trailOf(await answer)).toEqual(['ollama/small accept'])
   })
 })

@@ -42,7 +42,9 @@ for i = 1, #KEYS, 2 do
     waitMs = math.max(waitMs, (1 - left) * 60000 / tonumber(tokens))
   end
 end
-if waitMs > 0 then return math.ceil(waitMs) end
+-- Less than a microsecond is an error of rounding.
+waitMs = math.ceil(waitMs - 0.001)
+if waitMs > 0 then return waitMs end
 
 for i = 1, #KEYS, 2 do
   if ARGV[4 + (i - 1) / 2 * 3] ~= '' then redis.call('SADD', KEYS[i + 1], ARGV[2]) end
