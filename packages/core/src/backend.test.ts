@@ -151,3 +151,17 @@ test.each([
 ])('%s and %s are the same model: %s', (a, b, same) => {
   expect(isSameModel(a, b)).toBe(same)
 })
+
+test('who does the work is said for a model, or for all models of its backend', () => {
+  const config: ServingConfig = {
+    backends: { work: { kind: 'anthropic', executor: 'claude-code' } },
+    models: { 'claude-b': { executor: 'api' } },
+  }
+  const executorOf = (model: string, from: ServingConfig) => {
+    const resolved = resolveModel(from, {}, model)
+    return resolved.ok ? resolved.value.executor : resolved.problem
+  }
+  expect(executorOf('claude-a', config)).toBe('claude-code')
+  expect(executorOf('claude-b', config)).toBe('api')
+  expect(executorOf('claude-a', {})).toBeNull()
+})

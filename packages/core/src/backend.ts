@@ -1,6 +1,6 @@
 import { type BackendKind, HOSTED_URLS } from './backend-kinds.ts'
 import { poolOf, serverNameOf } from './model.ts'
-import type { BackendConfig, ModelSettings, ModelsConfig } from './models-config.ts'
+import type { BackendConfig, Executor, ModelSettings, ModelsConfig } from './models-config.ts'
 
 /** One model server as the configuration means it. Holds the name of its key's variable, never the key. */
 export interface Backend {
@@ -37,6 +37,8 @@ export interface ResolvedModel {
   servedName: string
   backend: Backend
   settings: CallSettings
+  /** Who does its work; null where models.yaml does not say. */
+  executor: Executor | null
 }
 
 export type Resolution = { ok: true; value: ResolvedModel } | { ok: false; problem: string }
@@ -68,7 +70,8 @@ export function resolveModel(
   const isDeclared = config.backends?.[backend.name] !== undefined
   const servedName = own.served_name ?? servedNameOf(backend, isDeclared, model)
   const settings = settingsOf(own, backend)
-  return { ok: true, value: { model, servedName, backend, settings } }
+  const executor = own.executor ?? config.backends?.[backend.name]?.executor ?? null
+  return { ok: true, value: { model, servedName, backend, settings, executor } }
 }
 
 /** How models.yaml wants a model talked to; nothing is said of a model that no server is known for. */

@@ -3,7 +3,9 @@ import { RequestError } from './errors.ts'
 import {
   baselineFor,
   chainFor,
+  contradictionsIn,
   type ModelsConfig,
+  modelsConfigSchema,
   modelsNamedIn,
   queueClashesIn,
   verifyModeFor,
@@ -130,4 +132,20 @@ test('names that would share a queue are told, wherever the later one stands', (
       problem: 'ollama/qwen:7b and qwen-7b would share the queue local.qwen-7b; use one name',
     },
   ])
+})
+
+test('Claude Code can be given the claude-* models of Anthropic, and nothing else', () => {
+  const models = { 'ollama/qwen': { executor: 'claude-code' } } as const
+  expect(contradictionsIn({ ...config, models })).toMatchObject([
+    { path: ['models', 'ollama/qwen', 'executor'] },
+  ])
+  const own = { 'claude-sonnet-4-6': { executor: 'claude-code' } } as const
+  expect(contradictionsIn({ ...config, models: own })).toEqual([])
+
+  const withKind = (kind: string) =>
+    modelsConfigSchema.safeParse({
+      ...config,
+      backends: { work: { kind, url: 'http://work', executor: 'claude-code' } },
+    }).success
+  expect([withKind('anthropic'), withKind('litellm')]).toEqual([true, false])
 })

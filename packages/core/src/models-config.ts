@@ -24,6 +24,12 @@ const limits = {
   requests_per_minute: count.optional(),
   tokens_per_minute: count.optional(),
 }
+
+/** Who does a model's work: our own loop, which calls the API of its server, or the Claude Code program. */
+export const EXECUTORS = ['api', 'claude-code'] as const
+export type Executor = (typeof EXECUTORS)[number]
+const executor = z.enum(EXECUTORS).optional()
+
 const usd = z.number().nonnegative('must not be below 0').optional()
 
 const backendSchema = z
@@ -41,10 +47,16 @@ const backendSchema = z
     memory_slots: count.optional(),
     /** Tokens of context its models are loaded with. */
     context: count.optional(),
+    /** Of all its models that do not say it themselves. */
+    executor,
   })
   .refine(({ kind, url }) => url !== undefined || HOSTED_URLS[kind] !== undefined, {
     path: ['url'],
     error: 'is missing',
+  })
+  .refine(({ kind, executor }) => executor !== 'claude-code' || kind === 'anthropic', {
+    path: ['executor'],
+    error: 'Claude Code speaks to servers of kind anthropic only; leave executor out',
   })
 
 const priceSchema = z
@@ -69,6 +81,7 @@ const modelSchema = z.strictObject({
   reasoning: z.enum(['on', 'off']).optional(),
   /** How the model calls tools: as the protocol has it, written in its text, or not at all. */
   tools: z.enum(['native', 'text', 'none']).optional(),
+  executor,
   ...limits,
   price: priceSchema.optional(),
 })
@@ -125,7 +138,7 @@ function mentionsIn({ default_chain, skills, verifier }: ModelsConfig): Mention[
 
 /** What the parts of a configuration say against each other, and where. */
 export function contradictionsIn(config: ModelsConfig): { path: Path; problem: string }[] {
-  return [...queueClashesIn(config), ...danglingNamesIn(config)]
+  return [...queueClashesIn(config), ...danglingNamesIn(config), ...misplacedExecutorsIn(config)]
 }
 
 /** Models that would share a queue with another one of a different name, and where they are named. */
@@ -162,6 +175,19 @@ function danglingNamesIn(config: ModelsConfig): { path: Path; problem: string }[
           },
         ]),
   ])
+}
+
+function misplacedExecutorsIn({ models = {} }: ModelsConfig): { path: Path; problem: string }[] {
+  return Object.entries(models).flatMap(([model, { executor }]) =>
+    executor === 'claude-code' && poolOf(model) !== 'cloud'
+      ? [
+          {
+            path: ['models', model, 'executor'],
+            problem: 'Claude Code does the work of claude-* models only; leave executor out',
+          },
+        ]
+      : [],
+  )
 }
 
 interface SkillName {

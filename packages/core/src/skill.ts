@@ -34,6 +34,8 @@ const limitsSchema = z.strictObject({
   prompt_bytes: z.number().int().positive().default(400_000),
   loop_steps: z.number().int().positive().max(200).default(25),
   test_seconds: z.number().int().positive().max(3600).default(120),
+  /** US dollars at list price that Claude Code may spend on an attempt; it looks after each turn. */
+  budget_usd: z.number().positive().default(2),
 })
 
 /** The frontmatter of config/skills/<name>.md; the text under it is the discipline file. */

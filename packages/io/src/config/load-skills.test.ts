@@ -72,6 +72,7 @@ test('adding a skill is adding a file', () => {
       prompt_bytes: 400_000,
       loop_steps: 25,
       test_seconds: 120,
+      budget_usd: 2,
     },
     read_only: false,
     discipline: '# explain\n\nExplain {{file}}.',
