@@ -1,6 +1,6 @@
 import { queueOfStep, type StepRef, stepIdOf } from '@hyperguild/core/advance.ts'
 import { applyQueueOf, type Pool, queueOf } from '@hyperguild/core/model.ts'
-import { DelayedError, Queue, type Job as QueuedJob, Worker } from 'bullmq'
+import { DelayedError, Queue, type Job as QueuedJob, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Workplace } from './endings.ts'
 import type { Keys } from './keys.ts'
@@ -167,6 +167,7 @@ const NO_LIMIT = { max: 1_000_000_000, duration: 1000 }
 function consume(queue: Queue, keys: Keys, options: ServeOptions): Consumer {
   const underway = new Map<string, StepRef>()
   const unwanted = new Set<string>()
+  let isGraceOver = false
   const worker = new Worker<StepRef>(
     queue.name,
     async (job, token, signal) => {
@@ -177,7 +178,9 @@ function consume(queue: Queue, keys: Keys, options: ServeOptions): Consumer {
         if (notYet) await putBack(queue, job, token!, notYet)
       } catch (error) {
         // What was stopped because its job is over has not failed.
-        if (!unwanted.has(stepId)) throw error
+        if (unwanted.has(stepId)) return
+        if (isGraceOver) await handBack(job, token!)
+        throw error
       } finally {
         underway.delete(stepId)
         unwanted.delete(stepId)
@@ -209,7 +212,10 @@ function consume(queue: Queue, keys: Keys, options: ServeOptions): Consumer {
         worker.cancelJob(stepId, 'the job is over')
       }
     },
-    close: (graceMs) => drain(worker, graceMs),
+    close: (graceMs) =>
+      drain(worker, graceMs, () => {
+        isGraceOver = true
+      }),
   }
 }
 
@@ -229,12 +235,19 @@ async function putBack(
   throw new DelayedError()
 }
 
-async function drain(worker: Worker, graceMs: number): Promise<void> {
+/** @throws what tells BullMQ that another worker may have the step */
+async function handBack(job: QueuedJob<StepRef>, token: string): Promise<never> {
+  await job.moveToWait(token)
+  throw new WaitingError()
+}
+
+async function drain(worker: Worker, graceMs: number, onGraceOver: () => void): Promise<void> {
   const finished = worker.close()
   const graceOver = new Promise<'over'>((resolve) => {
     setTimeout(() => resolve('over'), graceMs).unref()
   })
   if ((await Promise.race([finished, graceOver])) !== 'over') return
+  onGraceOver()
   worker.cancelAllJobs('the worker shuts down')
   await worker.close(true)
 }
