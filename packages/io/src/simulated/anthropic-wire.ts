@@ -52,11 +52,19 @@ function read(body: Record<string, unknown>): Asked | null {
     promptText: [system, ...messages.map((message) => textOf(message.content))].join('\n'),
     turnsTaken: messages.filter((message) => message.role === 'assistant').length,
     offersTools: Array.isArray(body.tools) && body.tools.length > 0,
+    answerTool: hasTool(body.tools, STRUCTURED_OUTPUT) ? STRUCTURED_OUTPUT : null,
     stream: body.stream === true,
     cachesSystem:
       Array.isArray(body.system) &&
       body.system.some((block) => Object.hasOwn(block, 'cache_control')),
   }
+}
+
+/** Claude Code has no other way to ask for an answer of a certain shape. */
+const STRUCTURED_OUTPUT = 'StructuredOutput'
+
+function hasTool(tools: unknown, name: string): boolean {
+  return Array.isArray(tools) && tools.some((tool: { name?: unknown }) => tool.name === name)
 }
 
 function whole(said: Said): unknown {

@@ -25,7 +25,7 @@ export function createRuleBook(script: Script): (asked: Asked) => Rule | undefin
  * @param cached whether the system text is already in the prompt cache; ignored unless the call asks for caching
  */
 export function say(rule: Rule, asked: Asked, id: string, cached: boolean): Said {
-  const turn = turnOf(rule, asked.turnsTaken)
+  const turn = throughTool(turnOf(rule, asked.turnsTaken), asked.answerTool)
   const calls = callsOf(turn).map(({ tool, input }, i) => ({
     id: `${id}-call${i}`,
     name: tool,
@@ -60,6 +60,11 @@ export function say(rule: Rule, asked: Asked, id: string, cached: boolean): Said
 function turnOf(rule: Rule, turnsTaken: number): ScriptedTurn {
   if (!rule.turns) return rule.answer ? { answer: rule.answer } : { text: rule.text ?? '' }
   return rule.turns[Math.min(turnsTaken, rule.turns.length - 1)]!
+}
+
+function throughTool(turn: ScriptedTurn, answerTool: string | null): ScriptedTurn {
+  const { answer, ...rest } = turn
+  return answer && answerTool ? { ...rest, tool: answerTool, input: answer } : turn
 }
 
 function callsOf(turn: ScriptedTurn) {

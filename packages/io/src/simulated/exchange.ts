@@ -13,6 +13,8 @@ export interface Asked {
   /** How many turns the model has already had. */
   turnsTaken: number
   offersTools: boolean
+  /** The tool through which the client wants the answer, as Claude Code does it; null when as text. */
+  answerTool: string | null
   stream: boolean
   /** Whether the client asked for a prompt cache over the system text. */
   cachesSystem: boolean

@@ -71,6 +71,7 @@ function read(body: Record<string, unknown>): Asked | null {
     promptText: messages.map(textOfMessage).join('\n'),
     turnsTaken: messages.filter((message) => message.role === 'assistant').length,
     offersTools: Array.isArray(body.tools) && body.tools.length > 0,
+    answerTool: null,
     stream: body.stream === true,
     cachesSystem: false,
   }

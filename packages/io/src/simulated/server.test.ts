@@ -155,6 +155,23 @@ describe('Anthropic messages without a stream', () => {
     })
   })
 
+  it('gives its answer through the tool that Claude Code offers for it, in the last turn', async () => {
+    const models = await start('rules: [{turns: [{tool: Read}, {answer: {message: hi}}]}]')
+    const tools = ['Read', 'StructuredOutput'].map((name) => ({ name, input_schema: {} }))
+    const [first, last] = [
+      [{ role: 'user', content: 'the task' }],
+      [
+        { role: 'user', content: 'the task' },
+        { role: 'system', content: 'a reminder' },
+        { role: 'assistant', content: [{ type: 'tool_use', name: 'Read', input: {} }] },
+      ],
+    ].map((messages) => askAnthropic(models, { tools, messages }))
+    expect(await first).toMatchObject({ body: { content: [{ name: 'Read' }] } })
+    expect(await last).toMatchObject({
+      body: { content: [{ name: 'StructuredOutput', input: { message: 'hi' } }] },
+    })
+  })
+
   it("sends errors in Anthropic's shape", async () => {
     const models = await start('rules: [{error: {status: 529, message: Overloaded}}]')
     expect(await askAnthropic(models)).toEqual({
