@@ -30,9 +30,16 @@ export async function recordStep(
 ): Promise<{ reply: CommitReply; ended: boolean }> {
   const { job } = at
   const next = advance(job, at.steps, record, records.now())
-  const reply = await commitAdvance(records, at, record, next)
+  // Sent together and answered together, but done one after the other: that saves a round trip.
+  const [reply, breaker] = await Promise.all([
+    commitAdvance(records, at, record, next),
+    next.next && breakerOf(records, next.next),
+  ])
   if (reply !== 'ok' || !next.next) return { reply, ended: reply === 'ok' }
-  return { reply, ended: await queueStep(records, job, [...at.steps, record], next.next) }
+  return {
+    reply,
+    ended: await queueUnless(breaker, records, job, [...at.steps, record], next.next),
+  }
 }
 
 /**
@@ -46,7 +53,21 @@ export async function queueStep(
   steps: readonly Step[],
   step: StepRef,
 ): Promise<boolean> {
-  const breaker = step.kind === 'apply' ? null : await records.breakers.openFor(step.model)
+  return queueUnless(await breakerOf(records, step), records, job, steps, step)
+}
+
+/** An accepted patch is applied whatever the state of its model's server. */
+async function breakerOf({ breakers }: JobRecords, step: StepRef): Promise<OpenBreaker | null> {
+  return step.kind === 'apply' ? null : breakers.openFor(step.model)
+}
+
+async function queueUnless(
+  breaker: OpenBreaker | null,
+  records: JobRecords,
+  job: Job,
+  steps: readonly Step[],
+  step: StepRef,
+): Promise<boolean> {
   if (!breaker || waitsFor(step, breaker)) {
     await records.queue.add(step)
     return false
