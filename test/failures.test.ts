@@ -42,6 +42,12 @@ async function startFleet(rules: string, options: Partial<TestFleetOptions> = {}
   return { fleet, review }
 }
 
+function redisOf(): Redis {
+  const redis = new Redis(inject('redisUrl'))
+  onTestFinished(() => redis.disconnect())
+  return redis
+}
+
 const trailOf = ({ result }: Answer) =>
   result.attempts.map(({ model, verdict }) => `${model} ${verdict}`)
 const feedbackOf = ({ result }: Answer) => result.attempts.map(({ feedback }) => feedback)
@@ -147,6 +153,17 @@ describe('a model that nobody can call is not called again', () => {
   })
 })
 
+test('a model without a key is given up at once, and nobody waits for it', async () => {
+  const { review } = await startFleet(script('text: never asked'), {
+    chains: 'verifier: claude-judge\ndefault_chain: [claude-big]\n',
+    environment: { ANTHROPIC_API_KEY: '' },
+  })
+  expect(feedbackOf(await review())[0]).toMatch(/^network: .*set ANTHROPIC_API_KEY$/)
+  const answer = await review()
+  expect(feedbackOf(answer)[0]).toMatch(/^breaker_open: not asked: network: .*ANTHROPIC_API_KEY$/)
+  expect(answer.progress).not.toContainEqual(expect.stringContaining('waiting'))
+})
+
 describe('a dead server', () => {
   const SERVED = parseScript(
     script('skill: review, times: 1, hang: true', `model: small, ${GOOD}`),
@@ -161,8 +178,7 @@ describe('a dead server', () => {
   }
 
   const waitingFor = (fleet: TestFleet, count: number) => {
-    const redis = new Redis(inject('redisUrl'))
-    onTestFinished(() => redis.disconnect())
+    const redis = redisOf()
     const wait = `${keysFor(fleet.redisPrefix).prefix}:local.small:wait`
     return vi.waitFor(async () => expect(await redis.llen(wait)).toBe(count), 10_000)
   }
@@ -191,6 +207,8 @@ describe('a dead server', () => {
       timeout: 15_000,
     })
     expect(calledModels({ models: back })).toContain('ollama/small')
+    const { breakers } = keysFor(fleet.redisPrefix)
+    await vi.waitFor(async () => expect(await redisOf().hlen(breakers)).toBe(0))
   })
 
   test('a model that answers badly is not at a dead server', async () => {
@@ -300,8 +318,7 @@ backends: {gpu-box: {kind: litellm, url: "${local.url}", parallel_calls: 1}}
     const { fleet, review } = await startFleet(script(`model: small, ${GOOD}`, ACCEPT), {
       chains: `${CHAINS}models: {ollama/small: {requests_per_minute: 120}}\n`,
     })
-    const redis = new Redis(inject('redisUrl'))
-    onTestFinished(() => redis.disconnect())
+    const redis = redisOf()
     const keys = keysFor(fleet.redisPrefix)
     const limits = [{ ...NO_LIMITS, scope: 'model:ollama/small', requestsPerMinute: 120 }]
     const elsewhere = createRateLimits(redis, keys, { limitsOf: () => limits, now: Date.now })

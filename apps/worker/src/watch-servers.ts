@@ -22,7 +22,7 @@ export function watchServers(
     limits: { failures: environment.breakerFailures, openMs: environment.breakerOpenMs },
     serverOf(model) {
       const endpoint = endpointOf(model)
-      return typeof endpoint === 'string' ? model : endpoint.backend.url
+      return typeof endpoint === 'string' ? null : endpoint.backend.url
     },
     async isReachable(model) {
       const endpoint = endpointOf(model)

@@ -6,7 +6,7 @@ import type { Job } from './job.ts'
  * `wait`: the same model again, when the wait fits; else the next model.
  * `next`: the next model, at once.
  * `larger`: the next model that may hold more.
- * `next_or_wait`: the next model; where there is none, the same one again, when the wait fits.
+ * `next_or_wait`: the next model; where there is none, the same one again, when it is known when, and the wait fits.
  */
 export type AfterFailure = 'wait' | 'next' | 'larger' | 'next_or_wait'
 

@@ -313,6 +313,13 @@ const WAITS: Row[] = [
     due(8000),
   ],
   [
+    'a breaker that stays open until somebody does something ends the chain',
+    { chain: [SMALL] },
+    [failed(SMALL, 'breaker_open', 'the key was refused')],
+    3000,
+    finish('chain_exhausted'),
+  ],
+  [
     'a breaker that stays open too long ends the chain',
     { chain: [SMALL] },
     [failed(SMALL, 'breaker_open', 'down', 500_000)],

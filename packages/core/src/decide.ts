@@ -129,9 +129,11 @@ function settle(job: Job, one: Try): 'accept' | 'verify' | 'escalate' | 'repeat'
 /** Whether the call of a try that failed is made again instead of asking the next model. */
 function isRepeatable(job: Job, one: Try): boolean {
   const failed = failedCallsOf(one)
-  const after = AFTER_FAILURE[failed.at(-1)!.failure]
+  const { failure, retryAfterMs } = failed.at(-1)!
+  const after = AFTER_FAILURE[failure]
+  const isLast = modelAfter(job, one) === undefined
   const isWaitedFor =
-    after === 'wait' || (after === 'next_or_wait' && modelAfter(job, one) === undefined)
+    after === 'wait' || (after === 'next_or_wait' && isLast && retryAfterMs !== undefined)
   return isWaitedFor && retryAtMs(job, failed) !== null
 }
 

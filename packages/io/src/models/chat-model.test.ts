@@ -189,17 +189,18 @@ rules:
   })
 })
 
+/** A server that answers every call with these events and then ends the response. */
+async function serveEvents(events: string) {
+  const server = createServer((_req, res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' }).end(events)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  started.push({ close: () => new Promise((resolve) => server.close(resolve)) })
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return createChatModel({ local: { baseUrl }, cloud: { baseUrl } })
+}
+
 describe('a stream that goes wrong', () => {
-  /** A server that answers every call with these events and then ends the response. */
-  async function serveEvents(events: string) {
-    const server = createServer((_req, res) => {
-      res.writeHead(200, { 'content-type': 'text/event-stream' }).end(events)
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    started.push({ close: () => new Promise((resolve) => server.close(resolve)) })
-    const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    return createChatModel({ local: { baseUrl }, cloud: { baseUrl } })
-  }
   const begun = 'data: {"choices":[{"index":0,"delta":{"content":"half an ans"}}]}\n\n'
   const message = '{"id":"m","role":"assistant","usage":{"input_tokens":1}}'
   const opened = `event: message_start\ndata: {"type":"message_start","message":${message}}\n\n`
@@ -236,6 +237,21 @@ describe('a stream that goes wrong', () => {
 })
 
 describe('a call to a local model', () => {
+  it('tells how long the server loaded the model, where that is said', async () => {
+    const { chat } = await start('rules: [{text: hi}]')
+    expect(await chat(request(), NEVER)).not.toHaveProperty('loadMs')
+    const piece = '{"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":"stop"}]'
+    const told = await serveEvents(`data: ${piece},"load_duration":1234567890}\n\n`)
+    expect(await told(request(), NEVER)).toMatchObject({ text: 'hi', loadMs: 1235 })
+  })
+
+  it('may take as long as the request says, whatever others may', async () => {
+    const { chat } = await start('rules: [{hang: true}]', { firstTokenMs: 600_000 })
+    const failure = await failureOf(chat(request({ timeouts: { firstTokenMs: 20 } }), NEVER))
+    expect(failure).toMatchObject({ failure: 'timeout_first_token' })
+    expect(failure.message).toContain('within 20 ms')
+  })
+
   it('goes out under the configured name with key, limits and schema, and is asked once', async () => {
     const { models, chat } = await start('rules: [{answer: {ok: true}}]')
     const answerSchema = { type: 'object', properties: { ok: { type: 'boolean' } } }

@@ -24,8 +24,8 @@ export interface BreakerWatchOptions extends JobRecords {
   /** Those that this worker serves. */
   models: readonly string[]
   workerId: string
-  /** The name of a model's server. */
-  serverOf(model: string): string
+  /** What names a model's server; null where the configuration has none. */
+  serverOf(model: string): string | null
   /** Whether a model's server answers; asked without calling a model. */
   isReachable(model: string): Promise<boolean>
   limits: BreakerLimits
@@ -74,13 +74,13 @@ export async function watchBreakers(options: BreakerWatchOptions): Promise<Break
     const server = options.serverOf(model)
     const before = await breakers.get(model)
     const judge = judgeOf(isWhole ? `server ${server}` : model)
-    const isCertain = HEALTH_AFTER[call.failure] === 'shut' || before?.state === 'half_open'
-    if (!judge.failure() && !isCertain) return
+    const isShut = server === null || HEALTH_AFTER[call.failure] === 'shut'
+    if (!judge.failure() && !isShut && before?.state !== 'half_open') return
     judge.success()
     const ill = isWhole ? models.filter((one) => options.serverOf(one) === server) : [model]
     const breaker = openedBy(call, before, limits.openMs, now())
     for (const one of ill) {
-      await breakers.set(one, breaker)
+      await breakers.set(one, server === null ? { ...breaker, untilMs: null } : breaker)
       await options.queue.pause(one)
     }
     lookSoon()
