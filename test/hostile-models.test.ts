@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { copySkills } from './copy-skills.ts'
 import { changedPaths, treeOf } from './project-tree.ts'
+import { runningWith } from './running-with.ts'
 import { connectClient } from './skill-client.ts'
 import { startTestFleet } from './test-fleet.ts'
 
@@ -80,18 +81,6 @@ async function tryModel(turns: readonly object[], trial: Trial = {}) {
   const { verdict, feedback, runner_output: output } = result.attempts[0]!
   const prompts = fleet.models.calls().filter(({ model }) => model === 'ollama/bad')
   return { verdict, feedback, output, told: prompts.at(-1)!.promptText }
-}
-
-/** Processes of this machine whose command line holds a text. */
-function runningWith(text: string): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text)
-    } catch {
-      return false
-    }
-  })
 }
 
 /** Seconds to sleep that nobody else would choose. */

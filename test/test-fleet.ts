@@ -16,6 +16,8 @@ export interface TestFleet {
   folder: string
   sessionsDir: string
   redisPrefix: string
+  /** The environment of its parts, for one that runs as a process of its own. */
+  variables: Readonly<Record<string, string>>
   models: SimulatedModels
   /** Starts one more pool, for tests that begin without one. */
   startPool(tier: 'local' | 'cloud'): Promise<void>
@@ -48,7 +50,7 @@ export async function startTestFleet(options: TestFleetOptions): Promise<TestFle
   const redisPrefix = `test-${crypto.randomUUID()}`
   const modelsFile = join(folder, '.models.yaml')
   if (options.chains) await writeFile(modelsFile, options.chains)
-  const environment = readEnvironment({
+  const variables = {
     REDIS_URL: redisUrl,
     HYPERGUILD_REDIS_PREFIX: redisPrefix,
     HYPERGUILD_ROOTS: folder,
@@ -62,7 +64,8 @@ export async function startTestFleet(options: TestFleetOptions): Promise<TestFle
     ANTHROPIC_BASE_URL: models.url,
     ...(options.chains ? { SUPERVISOR_MODELS_FILE: modelsFile } : {}),
     ...options.environment,
-  })
+  }
+  const environment = readEnvironment(variables)
   const common = {
     environment,
     config: loadConfig(environment),
@@ -82,6 +85,7 @@ export async function startTestFleet(options: TestFleetOptions): Promise<TestFle
     folder,
     sessionsDir: environment.sessionsDir,
     redisPrefix,
+    variables,
     models,
     startPool: startOne,
     writeProject: (files) => writeProject(join(folder, crypto.randomUUID()), files),
