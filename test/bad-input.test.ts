@@ -63,7 +63,9 @@ describe('a call that cannot become a job is refused with what to do, and no job
     const { call, jobsOf } = await startFleet()
     await expect(call('reviw', {})).rejects.toMatchObject({
       code: -32602,
-      message: expect.stringMatching(/^there is no skill "reviw"; there are brain_query, .*review/),
+      message: expect.stringMatching(
+        /^there is no tool "reviw" here; there are brain_query, .*review/,
+      ),
     })
     expect(await jobsOf()).toEqual([])
   })
@@ -71,7 +73,7 @@ describe('a call that cannot become a job is refused with what to do, and no job
   test('a stage of another skill is no skill', async () => {
     const { call } = await startFleet()
     await expect(call('trainer_reader', { session_id: 's' })).rejects.toThrow(
-      'there is no skill "trainer_reader"',
+      'there is no tool "trainer_reader"',
     )
   })
 })
