@@ -250,7 +250,11 @@ describe('a project that is not a directory of the fleet', () => {
     expect(result).toMatchObject({
       status: 'pass',
       verified: true,
-      patch: { applied: false, files: [{ path: IMPL_PATH, status: 'added' }] },
+      patch: {
+        applied: false,
+        reason: 'there is no tree to apply it to: the project came with the call',
+        files: [{ path: IMPL_PATH, status: 'added' }],
+      },
     })
     await expect.poll(() => workspacesIn(project.fleet)).toEqual([])
     expect(
@@ -326,7 +330,7 @@ describe('who judges', () => {
     )
     const result = await red()
     expect(result.attempts[0]!.feedback).toContain('src/cart.js is not a test file')
-    expect(result).toMatchObject({ status: 'pass', model_used: 'ollama/large' })
+    expect(result).toMatchObject({ status: 'pass', verified: false, model_used: 'ollama/large' })
     expect(calledSkills(fleet).filter((skill) => skill === 'verifier')).toHaveLength(1)
   })
 

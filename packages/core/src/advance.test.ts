@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { advance, endNow, queueOfStep, type StepRef, stepIdOf } from './advance.ts'
-import { NO_EVIDENCE } from './evidence.ts'
 import {
   aJob,
   applying,
@@ -168,6 +167,12 @@ test('the end of a job carries its result, its log line and the notice for whoev
 
 type EndRow = [name: string, job: Partial<Job>, steps: Step[], result: Partial<JobResult>]
 
+const PROVED = {
+  checks: [{ check: 'makes_test_pass', problems: [] }],
+  before: null,
+  after: testRun('ok 1'),
+}
+
 const ENDS: EndRow[] = [
   [
     'a spent chain is an error that lists every attempt and says how to go on',
@@ -237,10 +242,22 @@ const ENDS: EndRow[] = [
     { status: 'pass', patch: { ...PATCH, applied: false, reason: 'src/a.js changed meanwhile' } },
   ],
   [
-    'a result is verified when the worker ran the tests',
+    'a result is verified when the worker ran the tests and they prove the work',
     { verify: 'evidence' },
-    [candidate(SMALL, { evidence: { ...NO_EVIDENCE, after: testRun('ok 1') } })],
+    [candidate(SMALL, { evidence: PROVED })],
     { verified: true, runner_output: 'ok 1' },
+  ],
+  [
+    'a patch for a project that came with the call stays with the caller',
+    { verify: 'evidence', apply: false, input: { bundle: [] } },
+    [candidate(SMALL, { patch: PATCH })],
+    {
+      patch: {
+        ...PATCH,
+        applied: false,
+        reason: 'there is no tree to apply it to: the project came with the call',
+      },
+    },
   ],
 ]
 

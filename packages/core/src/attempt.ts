@@ -1,4 +1,5 @@
 import { type FailedCall, waitsAfter } from './after-failure.ts'
+import { isProof } from './checks.ts'
 import { type Evidence, NO_EVIDENCE, type Patch } from './evidence.ts'
 import type { Job } from './job.ts'
 import { type Tier, tierOf } from './model.ts'
@@ -117,8 +118,10 @@ export function patchOf(outcome: GenerateOutcome): Patch | null {
   return outcome.kind === 'candidate' ? outcome.patch : null
 }
 
+/** Tests ran and were found to prove the work; a skill may leave that to a model, and then nothing is proved. */
 function isVerified(outcome: GenerateOutcome): boolean {
-  return outcome.kind === 'candidate' && outcome.evidence.after !== null
+  if (outcome.kind !== 'candidate' || outcome.evidence.after === null) return false
+  return outcome.evidence.checks.some(({ check }) => isProof(check))
 }
 
 function verdictOf({ generate, verify }: Try): Verdict {

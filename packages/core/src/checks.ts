@@ -38,6 +38,11 @@ export const CHECKS = {
 
 export type CheckName = keyof typeof CHECKS
 
+/** Whether the check of this name, as evidence records it, proves work rather than holds a rule. */
+export function isProof(name: string): boolean {
+  return Object.hasOwn(CHECKS, name) && CHECKS[name as CheckName].kind === 'proof'
+}
+
 function provenBy(prove: (proof: Proof) => string[]): Check {
   return {
     kind: 'proof',

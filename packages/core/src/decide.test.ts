@@ -423,8 +423,9 @@ test('attempts are numbered from 1, each with its tier, verdict and feedback', (
   ])
 })
 
-test('only a test run of the worker makes an attempt verified, and its output is kept', () => {
-  const evidence = { ...NO_EVIDENCE, after: testRun('ok 1 - adds') }
+test('only a test run of the worker that was found to prove the work makes an attempt verified', () => {
+  const unproved = { ...NO_EVIDENCE, after: testRun('ok 1 - adds') }
+  const evidence = { ...unproved, checks: [{ check: 'makes_test_pass', problems: [] }] }
   const boast = { message: 'Verified: all tests pass.', verified: true }
   const job = aJob({ verify: 'evidence' })
   expect(attemptsOf(job, [candidate(SMALL, { evidence })])).toMatchObject([
@@ -432,6 +433,10 @@ test('only a test run of the worker makes an attempt verified, and its output is
   ])
   expect(attemptsOf(job, [candidate(SMALL, { output: boast })])).toMatchObject([
     { verified: false, runner_output: '' },
+  ])
+  const byModel = [candidate(SMALL, { evidence: unproved }), verdict('accepted', 'Good.')]
+  expect(attemptsOf(aJob({ verify: 'model' }), byModel)).toMatchObject([
+    { verified: false, runner_output: 'ok 1 - adds' },
   ])
 })
 

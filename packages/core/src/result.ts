@@ -50,7 +50,14 @@ export interface SessionEntry extends Spending {
   message: string
 }
 
-const NOT_ASKED: Applied = { applied: false, reason: 'apply was false' }
+/** Why a job that passed has not applied its patch. */
+function notApplied({ input }: Job): Applied {
+  const isElsewhere = input.repo !== undefined || input.bundle !== undefined
+  const reason = isElsewhere
+    ? 'there is no tree to apply it to: the project came with the call'
+    : 'apply was false'
+  return { applied: false, reason }
+}
 
 /** The result of a job that has come to its end. */
 export function resultOf(job: Job, steps: readonly Step[], end: Ending, nowMs: number): JobResult {
@@ -73,7 +80,7 @@ export function resultOf(job: Job, steps: readonly Step[], end: Ending, nowMs: n
     model_used: winner?.model ?? '',
     message: messageOf(job, steps, end, attempts, output),
     output,
-    patch: patch && { ...patch, ...(applied ?? NOT_ASKED) },
+    patch: patch && { ...patch, ...(applied ?? notApplied(job)) },
     evidence: winner ? evidenceOf(winner.outcome) : null,
     attempts,
     ...spendingOf(job, steps, winner),
