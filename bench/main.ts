@@ -37,22 +37,20 @@ interface Options {
   scenarios: readonly Scenario[]
 }
 
-process.exitCode = await main()
+process.exit(await main())
 
 async function main(): Promise<number> {
   const options = readArguments()
   if (typeof options === 'number') return options
-  const parts: { close(): Promise<void> }[] = []
+  const ended = untilEnded()
   const folder = await mkdtemp(join(tmpdir(), 'hyperguild-bench-'))
+  const { context, close } = openContext(options, folder)
   try {
-    const { promise: ended, stop } = untilEnded()
-    const done = await Promise.race([measure(options, contextOf(options, folder, parts)), ended])
-    stop()
-    return done
+    return await Promise.race([measure(options, context), ended])
   } catch (error) {
     return report(error)
   } finally {
-    for (const part of parts.reverse()) await part.close()
+    await close()
     await rm(folder, { recursive: true, force: true })
   }
 }
@@ -85,24 +83,31 @@ function scenariosNamed(names: readonly string[]): readonly Scenario[] {
   return names.length === 0 ? SCENARIOS : SCENARIOS.filter(({ name }) => names.includes(name))
 }
 
-function contextOf(
+function openContext(
   { quick }: Options,
   folder: string,
-  parts: { close(): Promise<void> }[],
-): BenchContext {
+): { context: BenchContext; close(): Promise<void> } {
   const fleets = new Map<FleetKind, Promise<BenchFleet>>()
+  const parts: { close(): Promise<void> }[] = []
   const keep: BenchContext['keep'] = (part) => {
     parts.push(part)
     return part
   }
   return {
-    quick,
-    folder,
-    keep,
-    fleet(kind) {
-      const fleet = fleets.get(kind) ?? startBenchFleet(kind, { folder, keep })
-      fleets.set(kind, fleet)
-      return fleet
+    context: {
+      quick,
+      folder,
+      keep,
+      fleet(kind) {
+        const fleet = fleets.get(kind) ?? startBenchFleet(kind, { folder, keep })
+        fleets.set(kind, fleet)
+        return fleet
+      },
+    },
+    async close() {
+      // What is starting can only be closed once it has started.
+      await Promise.allSettled(fleets.values())
+      for (let part = parts.pop(); part; part = parts.pop()) await part.close()
     },
   }
 }
@@ -121,13 +126,13 @@ async function measure({ json, scenarios }: Options, context: BenchContext): Pro
   return 0
 }
 
-/** Resolves with the exit code when the run was interrupted or took too long. */
-function untilEnded(): { promise: Promise<number>; stop(): void } {
-  const { promise, resolve } = Promise.withResolvers<number>()
-  const timer = setTimeout(() => {
-    process.stderr.write(`bench: not done after ${MOST_SECONDS} s; stopping\n`)
-    resolve(1)
-  }, MOST_SECONDS * 1000)
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(130))
-  return { promise, stop: () => clearTimeout(timer) }
+/** Resolves with the exit code when the run is interrupted or takes too long. */
+function untilEnded(): Promise<number> {
+  return new Promise((resolve) => {
+    setTimeout(() => {
+      process.stderr.write(`bench: not done after ${MOST_SECONDS} s; stopping\n`)
+      resolve(1)
+    }, MOST_SECONDS * 1000).unref()
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(130))
+  })
 }

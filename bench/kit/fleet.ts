@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { environmentWith } from '@hyperguild/io/config/environment.ts'
+import { searchPath } from '@hyperguild/io/config/environment.ts'
 import { type ChildService, startChild } from '@hyperguild/io/process/child-service.ts'
 import { type EmbeddedRedis, startEmbeddedRedis } from '@hyperguild/io/queue/embedded-redis.ts'
 import { type GatewaySide, startGatewaySide } from './gateway-side.ts'
@@ -69,7 +69,9 @@ async function writeConfig(folder: string): Promise<void> {
 
 async function startModels(folder: string, keep: Keep): Promise<ChildService> {
   const [script, args] = [SIMULATED_MODELS, [join(folder, 'script.yaml')]]
-  return keep(await startChild({ name: 'models', script, args, environment: environmentWith({}) }))
+  return keep(
+    await startChild({ name: 'models', script, args, environment: { PATH: searchPath() } }),
+  )
 }
 
 async function startParts(
@@ -77,7 +79,8 @@ async function startParts(
   variables: Record<string, string>,
   keep: Keep,
 ): Promise<ChildService[]> {
-  const environment = environmentWith(variables)
+  // Nothing of what the user has set for a fleet of their own.
+  const environment = { PATH: searchPath(), ...variables }
   const start = async (name: string, script: string, args: string[] = []) =>
     keep(await startChild({ name, script, args, environment }))
   const worker = (tier: string) =>

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import type { StepRef } from '@hyperguild/core/advance.ts'
-import { environmentWith } from '@hyperguild/io/config/environment.ts'
+import { searchPath } from '@hyperguild/io/config/environment.ts'
 import { startChild } from '@hyperguild/io/process/child-service.ts'
 import { connectRedis } from '@hyperguild/io/queue/redis.ts'
 import { Queue } from 'bullmq'
@@ -26,7 +26,7 @@ export async function startRawQueues(
   const inbox = `${prefix}:inbox`
   for (const name of QUEUES) {
     const args = [redisUrl, prefix, name, inbox, String(concurrency)]
-    const environment = environmentWith({})
+    const environment = { PATH: searchPath() }
     keep(await startChild({ name: `raw worker ${name}`, script: WORKER, args, environment }))
   }
   const redis = connectRedis(redisUrl, 'bench-raw', 'fail_fast')
