@@ -7,7 +7,7 @@ import { environmentWith } from '@hyperguild/io/config/environment.ts'
 import { loadConfig } from '@hyperguild/io/config/load-config.ts'
 import { type ChildService, startChild } from '@hyperguild/io/process/child-service.ts'
 import { type EmbeddedRedis, startEmbeddedRedis } from '@hyperguild/io/queue/embedded-redis.ts'
-import { readScript } from '@hyperguild/io/simulated/script.ts'
+import { readScript, type Script } from '@hyperguild/io/simulated/script.ts'
 import { type SimulatedModels, startSimulatedModels } from '@hyperguild/io/simulated/server.ts'
 import { type ModelSource, variablesFor } from './model-source.ts'
 
@@ -15,6 +15,7 @@ const fromHere = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const GATEWAY = fromHere('../../gateway/src/main.ts')
 const WORKER = fromHere('../../worker/src/main.ts')
 const SCRIPT = fromHere('../../../examples/simulated-models.yaml')
+const CONFORMANCE_SCRIPT = fromHere('../../../config/conformance/simulated-models.yaml')
 
 export interface Fleet {
   url: string
@@ -60,7 +61,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       : keep(await startEmbeddedRedis({ dataDir: join(options.dataDir, 'redis') }))
     const models =
       options.models.kind === 'simulated'
-        ? keep(await startSimulatedModels({ script: await readScript(SCRIPT) }))
+        ? keep(await startSimulatedModels({ script: await scriptFor(environment) }))
         : null
     const children = await startChildren(options, redis, models, keep)
     const gateway = children[0]!
@@ -75,6 +76,13 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     await close()
     throw error
   }
+}
+
+async function scriptFor({ conformance }: Environment): Promise<Script> {
+  const script = await readScript(SCRIPT)
+  if (!conformance) return script
+  const { rules } = await readScript(CONFORMANCE_SCRIPT)
+  return { ...script, rules: [...rules, ...script.rules] }
 }
 
 async function startChildren(
@@ -93,6 +101,8 @@ async function startChildren(
     SUPERVISOR_PORT: String(options.port),
     HYPERGUILD_LOG_LEVEL: options.logLevel,
     ...(models ? { LITELLM_BASE_URL: models.url, LLAMA_SWAP_URL: models.url } : {}),
+    // The fixtures of the conformance suite only wait; they must not wait for each other.
+    ...(options.environment.conformance ? { HYPERGUILD_LOCAL_CONCURRENCY: '64' } : {}),
     ...(options.models.kind === 'found' ? variablesFor(options.models.server) : {}),
   }
   const cloud = models ? { ANTHROPIC_API_KEY: 'simulated', ANTHROPIC_BASE_URL: models.url } : {}

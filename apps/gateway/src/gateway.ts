@@ -23,7 +23,7 @@ import { createApp } from './app.ts'
 import { type Attendance, createAttendance } from './attendance.ts'
 import type { GatewayDeps } from './deps.ts'
 import { listen } from './listen.ts'
-import type { McpOptions } from './mcp-session.ts'
+import type { McpFixtures, McpOptions } from './mcp-session.ts'
 import { allTools } from './mcp-tools.ts'
 import { selectionProblems } from './tool-selection.ts'
 
@@ -78,7 +78,7 @@ export async function startGateway(
     log,
   }
   const attendance = createAttendance({ ...deps, abandonMs: environment.abandonMs, onError })
-  const mcp = mcpOptions(options, attendance)
+  const mcp = await mcpOptions(options, attendance)
   const app = await createApp(deps, {
     host: environment.host,
     mcp,
@@ -116,10 +116,10 @@ function answers(redis: Redis): Promise<boolean> {
   )
 }
 
-function mcpOptions(
+async function mcpOptions(
   { environment, config, version }: GatewayOptions,
   attendance: Attendance,
-): McpOptions {
+): Promise<McpOptions> {
   const offer = { names: environment.toolsets, readOnly: environment.readOnly }
   const problems = selectionProblems(allTools(config.skills, undefined), offer)
   if (problems.length > 0) {
@@ -136,7 +136,13 @@ function mcpOptions(
     principalOf: () => LOCAL,
     retentionMs: environment.retentionSeconds * 1000,
     offer,
+    ...(environment.conformance ? { fixtures: await conformance() } : {}),
   }
+}
+
+/** Loaded only when it is asked for: production has no use for it. */
+async function conformance(): Promise<McpFixtures> {
+  return (await import('./conformance/mcp-fixtures.ts')).conformanceFixtures()
 }
 
 /** The brain, unless another process owns it: then this gateway does everything else. */

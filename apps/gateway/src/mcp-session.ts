@@ -13,7 +13,7 @@ import {
 import type { Context } from 'hono'
 import type { Attendance } from './attendance.ts'
 import type { GatewayDeps } from './deps.ts'
-import type { TaskCreated } from './mcp-tasks.ts'
+import type { ParkedTasks, TaskCreated } from './mcp-tasks.ts'
 import type { Selectable, Selection } from './tool-selection.ts'
 
 /** How long calls are held open, and what happens to jobs whose caller leaves. All in milliseconds. */
@@ -67,6 +67,7 @@ export interface McpFixtures {
   install(server: McpServer): void
   /** The answer of a job that a fixture stands behind; null for all others. @throws {ProtocolError} on purpose */
   answerOf(record: JobRecord): CallToolResult | null
+  parked: ParkedTasks
   /** Checks what comes back from a client as the state of a request in several rounds. */
   verifyState(state: string, ctx: ServerContext): unknown
   /** Gets what announces changes of lists. */

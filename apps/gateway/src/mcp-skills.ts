@@ -16,7 +16,10 @@ export async function skillCatalogOf(skills: ReadonlyMap<string, Skill>): Promis
   const disciplines = [...skills.values()].filter(
     ({ kind }) => kind === 'answer' || kind === 'edit',
   )
-  const files = disciplines.map((skill) => [`${folderOf(skill)}/SKILL.md`, skillFile(skill)])
+  const files = disciplines.flatMap((skill) => [
+    [`${folderOf(skill)}/SKILL.md`, skillFile(skill)],
+    [`${folderOf(skill)}/references/answer.schema.json`, JSON.stringify(skill.output, null, 2)],
+  ])
   return SkillsExtension.load(memorySkillFiles(Object.fromEntries(files)), {
     cacheHint: { ttlMs: ONE_DAY_MS, cacheScope: 'private' },
     strict: true,
@@ -33,5 +36,5 @@ function skillFile(skill: Skill): string {
   // A JSON string is a YAML string.
   const frontmatter = `name: ${folderOf(skill)}\ndescription: ${JSON.stringify(description)}\n`
   const inputs = discipline.replace(/\{\{\s*([^}]*?)\s*\}\}/g, '`$1`')
-  return `---\n${frontmatter}---\n${inputs}\n\nThe tool \`${name}\` of this server does the same and proves it.\n`
+  return `---\n${frontmatter}---\n${inputs}\n\nAnswer in the shape of references/answer.schema.json. The tool \`${name}\` of this server does the same and proves it.\n`
 }

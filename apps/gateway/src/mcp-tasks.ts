@@ -19,9 +19,9 @@ import { cancel, readJob, status } from './operations.ts'
 const POLL_INTERVAL_MS = 1_000
 
 /** A job in the words of the extension. */
-interface Task {
+export interface Task {
   taskId: string
-  status: 'working' | 'completed' | 'failed' | 'cancelled'
+  status: 'working' | 'input_required' | 'completed' | 'failed' | 'cancelled'
   createdAt: string
   lastUpdatedAt: string
   /** How long from its creation the task can be asked for. */
@@ -33,6 +33,14 @@ interface Task {
   [key: string]: unknown
 }
 
+/** Tasks that are no jobs: those of fixtures, which ask their caller something. */
+export interface ParkedTasks {
+  read(taskId: string): Task | undefined
+  /** Only for a task that can be read. */
+  update(taskId: string, responses: Readonly<Record<string, unknown>>): void
+  cancel(taskId: string): void
+}
+
 export type TaskCreated = Task & { resultType: 'task' }
 
 /** The answer to a call whose client follows tasks; the job is recorded by now. */
@@ -42,28 +50,35 @@ export async function createdTask(session: McpSession, jobId: string): Promise<T
 
 /** Serves the methods of the extension. Each is refused to clients that do not declare it. */
 export function serveTasks(server: McpServer, session: McpSession): void {
+  const { deps, principal, options } = session
+  const parked = options.fixtures?.parked
   const params = z.looseObject({ taskId: z.string() })
-  const serve = (method: string, answer: (taskId: string) => Promise<object>) =>
+  type Answer = (taskId: string, ctx: ServerContext) => Promise<object>
+  const serve = (method: string, answer: Answer) =>
     server.server.setRequestHandler(method, { params }, async ({ taskId }, ctx) => {
       requireTasks(ctx)
       try {
-        return { ...(await answer(taskId)) }
+        return { ...(await answer(taskId, ctx)) }
       } catch (error) {
         throw taskError(session, error)
       }
     })
   serve('tasks/get', async (taskId) => {
+    const own = parked?.read(taskId)
+    if (own) return own
     // Asking is a sign that somebody still wants the job.
-    await status(session.deps, session.principal, taskId)
+    await status(deps, principal, taskId)
     return readTask(session, taskId)
   })
   serve('tasks/cancel', async (taskId) => {
-    await cancel(session.deps, session.principal, taskId)
+    if (parked?.read(taskId)) parked.cancel(taskId)
+    else await cancel(deps, principal, taskId)
     return {}
   })
-  // No job asks its caller anything, so there is nothing to update.
-  serve('tasks/update', async (taskId) => {
-    await readJob(session.deps, session.principal, taskId)
+  serve('tasks/update', async (taskId, { mcpReq }) => {
+    if (parked?.read(taskId)) parked.update(taskId, mcpReq.inputResponses ?? {})
+    // No job asks its caller anything, so there is nothing to update.
+    else await readJob(deps, principal, taskId)
     return {}
   })
 }

@@ -96,6 +96,9 @@ function buildServer(
     // The SDK's types know no tasks.
     return answer as CallToolResult
   })
+  // Where the SDK looks for inputs that a client must repeat in a header (SEP-2243) before it dispatches a call.
+  const schemas = new Map(tools.map(({ name, tool }) => [name, tool.inputSchema]))
+  Object.assign(mcp, { toolInputSchemaJson: (name: string) => schemas.get(name) })
   servePrompts(mcp)
   serveResources(mcp, session)
   fixtures?.install(mcp)

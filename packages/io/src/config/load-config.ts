@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import type { Validation } from '@hyperguild/core/json-schema.ts'
 import type { ModelsConfig } from '@hyperguild/core/models-config.ts'
@@ -7,9 +8,15 @@ import type { Skill } from '@hyperguild/core/skill.ts'
 import type { Environment } from './environment.ts'
 import { checkModels } from './load-models.ts'
 import { checkPrices } from './load-prices.ts'
-import { checkSkills } from './load-skills.ts'
+import { checkSkills, loadSkills } from './load-skills.ts'
 
-type Places = Pick<Environment, 'configDir' | 'modelsFile' | 'pricesFile' | 'llamaSwapUrl'>
+type Places = Pick<Environment, 'configDir' | 'modelsFile' | 'pricesFile' | 'llamaSwapUrl'> &
+  Partial<Pick<Environment, 'conformance'>>
+
+/** Skills without any use but to test the protocol. */
+const CONFORMANCE_SKILLS = fileURLToPath(
+  new URL('../../../../config/conformance/skills', import.meta.url),
+)
 
 /** What the configuration files say. */
 export interface Config {
@@ -29,10 +36,12 @@ export function loadConfig(environment: Places): Config {
   if (!skills.ok || !models.ok || !prices.ok) throw new ConfigError(problemsIn(checked))
   const { llamaSwapUrl } = environment
   const overrides = llamaSwapUrl === undefined ? {} : { llama_swap_url: llamaSwapUrl }
-  for (const skill of skills.value.values()) freeze(skill)
+  const fixtures = environment.conformance ? loadSkills(CONFORMANCE_SKILLS) : []
+  const all = new Map([...skills.value, ...fixtures])
+  for (const skill of all.values()) freeze(skill)
   return Object.freeze({
     models: freeze({ ...models.value, ...overrides }),
-    skills: skills.value,
+    skills: all,
     prices: freeze(prices.value),
   })
 }
