@@ -1,3 +1,5 @@
+import { openedBy } from '@hyperguild/core/health.ts'
+import { createBreakers } from '@hyperguild/io/queue/breakers.ts'
 import { keysFor } from '@hyperguild/io/queue/keys.ts'
 import { createRateLimits } from '@hyperguild/io/queue/rate-limits.ts'
 import { parseScript } from '@hyperguild/io/simulated/script.ts'
@@ -162,6 +164,20 @@ test('a model without a key is given up at once, and nobody waits for it', async
   const answer = await review()
   expect(feedbackOf(answer)[0]).toMatch(/^breaker_open: not asked: network: .*ANTHROPIC_API_KEY$/)
   expect(answer.progress).not.toContainEqual(expect.stringContaining('waiting'))
+})
+
+test('a new job passes by a model whose breaker is open, also while no worker is there', async () => {
+  const { fleet, review } = await startFleet(script('text: never asked'), { pools: [] })
+  const breakers = createBreakers(redisOf(), keysFor(fleet.redisPrefix), Date.now)
+  const refused = { failure: 'auth', message: 'the key was refused' } as const
+  for (const model of ['ollama/small', 'ollama/large', 'claude-big']) {
+    await breakers.set(model, openedBy(refused, null, 1000, Date.now()))
+  }
+  const answer = await review()
+  expect(answer.result.attempts).toHaveLength(3)
+  expect(new Set(feedbackOf(answer))).toEqual(
+    new Set(['breaker_open: not asked: auth: the key was refused']),
+  )
 })
 
 describe('a dead server', () => {
