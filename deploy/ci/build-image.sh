@@ -41,9 +41,9 @@ case $BUILDER in
     ;;
   buildah)
     buildah build --isolation "${BUILDAH_ISOLATION:-chroot}" --layers \
-      --format oci --timestamp "$SOURCE_DATE_EPOCH" --file "Dockerfile.$name" --tag "localhost/hyperguild-$name:$REVISION" "$@" .
+      --format oci --timestamp "$SOURCE_DATE_EPOCH" --file "Dockerfile.$name" --iidfile "$out/$name.id" "$@" .
     rm -f "$out/$name.tar"
-    buildah push -q "localhost/hyperguild-$name:$REVISION" "oci-archive:$out/$name.tar"
+    buildah push -q "$(cat "$out/$name.id")" "oci-archive:$out/$name.tar"
     ;;
   *)
     echo "BUILDER: $BUILDER is neither buildctl nor buildah" >&2

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+/** `npm run test:images`: what needs root, Debian packages and minutes. */
+export default defineConfig({
+  test: {
+    root: '.',
+    include: ['deploy/images/**/*.test.ts'],
+    globalSetup: 'deploy/images/build-both.ts',
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    fileParallelism: false,
+  },
+})
