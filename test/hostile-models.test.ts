@@ -4,12 +4,15 @@ import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSy
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { copySkills } from './copy-skills.ts'
 import { changedPaths, treeOf } from './project-tree.ts'
 import { runningWith } from './running-with.ts'
 import { connectClient } from './skill-client.ts'
 import { startTestFleet } from './test-fleet.ts'
+
+// A trial runs the tests five times, and other files' tests may want the processors too.
+vi.setConfig({ testTimeout: 60_000 })
 
 const CHAINS = `
 verifier: claude-judge

@@ -5,11 +5,14 @@ import { createJobQueue } from '@hyperguild/io/queue/job-queue.ts'
 import { keysFor } from '@hyperguild/io/queue/keys.ts'
 import { connectRedis } from '@hyperguild/io/queue/redis.ts'
 import type { RecordedCall } from '@hyperguild/io/simulated/journal.ts'
-import { describe, expect, inject, test } from 'vitest'
+import { describe, expect, inject, test, vi } from 'vitest'
 import { changedPaths, treeOf } from './project-tree.ts'
 import { serveRepository } from './serve-repository.ts'
 import { connectClient } from './skill-client.ts'
 import { startTestFleet, type TestFleet, type TestFleetOptions } from './test-fleet.ts'
+
+// A job runs the tests three times for each model, and other files' tests may want the processors too.
+vi.setConfig({ testTimeout: 60_000 })
 
 const SHOP = new URL('../examples/shop', import.meta.url).pathname
 
@@ -68,8 +71,9 @@ async function startProject(rules: readonly object[], options: Partial<TestFleet
   const fleet = await startTestFleet({ chains: chains('evidence'), ...options, script })
   const root = await fleet.writeProject(PROJECT)
   const { call } = await connectClient(fleet.url)
-  // Without npm between, which takes longer than the tests.
-  const common = { project_root: root, test_path: TEST_PATH, test_cmd: 'node --test' }
+  // One process, without npm and a process for each file, which take longer than the tests.
+  const test_cmd = 'node --test --test-isolation=none'
+  const common = { project_root: root, test_path: TEST_PATH, test_cmd }
   return {
     fleet,
     root,
@@ -92,9 +96,7 @@ const promptsTo = ({ models }: TestFleet, name: string) =>
   models.calls().flatMap((call) => (call.model.endsWith(name) ? [call.promptText] : []))
 const workspacesIn = ({ folder }: TestFleet) => readdirSync(join(folder, '.data/jobs'))
 
-test('red, green and refactor are each proved by running the tests, and each changes the tree once', {
-  timeout: 60_000,
-}, async () => {
+test('red, green and refactor are each proved by running the tests, and each changes the tree once', async () => {
   const shop = await startProject([
     { skill: 'tdd_red', ...writes(TEST_PATH, RED, 'A test for shippingCost.') },
     { skill: 'tdd_green', ...writes(IMPL_PATH, GREEN) },
