@@ -128,6 +128,7 @@ describe('a job that no model can work on ends at once with what to do, and call
     expect(answer.result).toMatchObject({
       status: 'error',
       model_used: '',
+      attempts: [],
       message: expect.stringMatching(message),
     })
     // People read the sentence first, then the record.

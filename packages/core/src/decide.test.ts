@@ -408,6 +408,11 @@ test('an attempt lasts from its first token to its verdict and counts the tokens
   ])
 })
 
+test('input that no model can work on is no attempt of the model that was next', () => {
+  const steps = [failed(SMALL, 'network'), badInput(LARGE, '"a.js" does not exist')]
+  expect(attemptsOf(aJob(), steps)).toMatchObject([{ model: SMALL }])
+})
+
 test('attempts are numbered from 1, each with its tier, verdict and feedback', () => {
   const steps = [
     refuted(SMALL, 'b.js is no file'),

@@ -78,9 +78,10 @@ export function decide(job: Job, steps: readonly Step[], nowMs: number): Decisio
 export function attemptsOf(job: Job, steps: readonly Step[]): Attempt[] {
   return triesOf(steps).flatMap((one, index) => {
     const settled = settle(job, one)
-    return settled === 'verify' || settled === 'repeat'
-      ? []
-      : [attemptOf(job, one, index + 1, settled === 'accept')]
+    // Input that nobody can work on is refused before the model is asked: it says nothing about the model.
+    return settled === 'accept' || settled === 'escalate'
+      ? [attemptOf(job, one, index + 1, settled === 'accept')]
+      : []
   })
 }
 
