@@ -27,9 +27,18 @@ export async function runStep(
   if (waitMs > 0) return { hold: 'queue', forMs: waitMs }
   try {
     return await doStep(deps, step, lease)
+  } catch (error) {
+    if (lease.signal.aborted) await dropIfOver(deps, step.jobId)
+    throw error
   } finally {
     await deps.limits.release(step)
   }
+}
+
+/** Whoever ended a job while its step was done here has no files of it; this worker has. */
+async function dropIfOver({ store, dataDir }: WorkerDeps, jobId: string): Promise<void> {
+  const record = await store.read(jobId)
+  if (record?.result) await dropFilesOf(dataDir, jobId, record.job)
 }
 
 async function doStep(deps: WorkerDeps, step: StepRef, lease: Lease): Promise<NotYet | null> {
