@@ -1,3 +1,4 @@
+import type { Failure } from '@hyperguild/core/failure.ts'
 import {
   concernsWholeServer,
   HEALTH_AFTER,
@@ -42,61 +43,40 @@ export interface BreakerWatch {
 /** A worker that starts has every closed door of its models tried anew: what shut it may have been its configuration. */
 export async function watchBreakers(options: BreakerWatchOptions): Promise<BreakerWatch> {
   const { breakers, models, limits, now, onError } = options
-  const judges = new Map<string, ConsecutiveBreaker>()
+  const judges = createJudges(options)
+  /** Models whose call on trial went well. */
+  const proven = new Set<string>()
   let known = await breakers.all()
   for (const model of models) {
     const breaker = known.get(model)
     if (breaker?.state === 'open') await breakers.set(model, { ...breaker, untilMs: now() })
   }
 
-  function judgeOf(name: string): ConsecutiveBreaker {
-    const judge = judges.get(name) ?? new ConsecutiveBreaker(limits.failures)
-    judges.set(name, judge)
-    return judge
-  }
-
   async function look(): Promise<void> {
     known = await breakers.all()
     const due = models.filter((model) => known.has(model))
-    await Promise.all(
-      due.map((model) => breakers.alone(model, () => lookAfter(options, model)).catch(onError)),
-    )
+    const lookAt = (model: string) =>
+      breakers.alone(model, () => lookAfter(options, model, proven)).catch(onError)
+    await Promise.all(due.map(lookAt))
   }
-
   let looking: Promise<void> = look().catch(onError)
   const lookSoon = () => {
     looking = looking.then(look).catch(onError)
   }
   const timer = setInterval(lookSoon, Math.min(TICK_MS, limits.openMs))
 
-  async function noteSick(model: string, call: SickCall): Promise<void> {
-    const isWhole = concernsWholeServer(call.failure)
-    const server = options.serverOf(model)
-    const before = await breakers.get(model)
-    const judge = judgeOf(isWhole ? `server ${server}` : model)
-    const isShut = server === null || HEALTH_AFTER[call.failure] === 'shut'
-    if (!judge.failure() && !isShut && before?.state !== 'half_open') return
-    judge.success()
-    const ill = isWhole ? models.filter((one) => options.serverOf(one) === server) : [model]
-    const breaker = openedBy(call, before, limits.openMs, now())
-    for (const one of ill) {
-      await breakers.set(one, server === null ? { ...breaker, untilMs: null } : breaker)
-      await options.queue.pause(one)
-    }
-    lookSoon()
-  }
-
-  async function noteWell(model: string): Promise<void> {
-    judgeOf(model).success()
-    judgeOf(`server ${options.serverOf(model)}`).success()
-    if (known.has(model)) await breakers.alone(model, () => closeBreaker(options, model))
-  }
-
   return {
     async report(model, failed) {
       const health = failed ? HEALTH_AFTER[failed.failure] : 'well'
       if (health === 'unclear') return
-      await (failed && health !== 'well' ? noteSick(model, failed) : noteWell(model)).catch(onError)
+      if (failed && health !== 'well') {
+        if (await openIfSure(options, judges, model, failed).catch(onError)) lookSoon()
+        return
+      }
+      judges.acquit(model)
+      if (!known.has(model)) return
+      proven.add(model)
+      lookSoon()
     },
     async close() {
       clearInterval(timer)
@@ -105,12 +85,72 @@ export async function watchBreakers(options: BreakerWatchOptions): Promise<Break
   }
 }
 
+/** The calls of this worker that were sick, counted in a row. */
+interface Judges {
+  /** Counts one more; true once there are too many. */
+  isTooMuch(model: string, failure: Failure): boolean
+  acquit(model: string): void
+}
+
+function createJudges({ serverOf, limits }: BreakerWatchOptions): Judges {
+  const judges = new Map<string, ConsecutiveBreaker>()
+  function judgeOf(name: string): ConsecutiveBreaker {
+    const judge = judges.get(name) ?? new ConsecutiveBreaker(limits.failures)
+    judges.set(name, judge)
+    return judge
+  }
+  const serverName = (model: string) => `server ${serverOf(model)}`
+  return {
+    isTooMuch(model, failure) {
+      return judgeOf(concernsWholeServer(failure) ? serverName(model) : model).failure()
+    },
+    acquit(model) {
+      judgeOf(model).success()
+      judgeOf(serverName(model)).success()
+    },
+  }
+}
+
+/** @returns whether a breaker was opened */
+async function openIfSure(
+  { breakers, queue, models, limits, serverOf, now }: BreakerWatchOptions,
+  judges: Judges,
+  model: string,
+  call: SickCall,
+): Promise<boolean> {
+  const server = serverOf(model)
+  const before = await breakers.get(model)
+  const isShut = server === null || HEALTH_AFTER[call.failure] === 'shut'
+  const isTooMuch = judges.isTooMuch(model, call.failure)
+  // Calls that were under way when it opened say nothing new.
+  if (before?.state === 'open') return false
+  if (!isTooMuch && !isShut && before?.state !== 'half_open') return false
+  judges.acquit(model)
+  const isWhole = concernsWholeServer(call.failure)
+  const ill = isWhole ? models.filter((one) => serverOf(one) === server) : [model]
+  const breaker = openedBy(call, before, limits.openMs, now())
+  for (const one of ill) {
+    await breakers.set(one, server === null ? { ...breaker, untilMs: null } : breaker)
+    await queue.pause(one)
+  }
+  return true
+}
+
 /** Makes the queue of a model what its breaker says: held and emptied, tried again, or open. */
-async function lookAfter(options: BreakerWatchOptions, model: string): Promise<void> {
+async function lookAfter(
+  options: BreakerWatchOptions,
+  model: string,
+  proven: Set<string>,
+): Promise<void> {
   const { breakers, queue, now } = options
   const breaker = await breakers.get(model)
   if (!breaker) return
-  if (breaker.state === 'half_open') return queue.resume(model)
+  if (breaker.state === 'half_open') {
+    await queue.resume(model)
+    if (proven.delete(model)) await breakers.remove(model)
+    return
+  }
+  proven.delete(model)
   if (breaker.untilMs === null || now() < breaker.untilMs) {
     return holdBack(options, model, breaker)
   }
@@ -131,15 +171,4 @@ async function holdBack(
 ): Promise<void> {
   await options.queue.pause(model)
   await moveUp(options, model, breaker)
-}
-
-/** A call that came through on trial went well. */
-async function closeBreaker(
-  { breakers, queue }: BreakerWatchOptions,
-  model: string,
-): Promise<void> {
-  const breaker = await breakers.get(model)
-  if (breaker?.state !== 'half_open') return
-  await queue.resume(model)
-  await breakers.remove(model)
 }
