@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { SCOPES } from '@hyperguild/core/principal.ts'
 import { readEnvironment } from '@hyperguild/io/config/environment.ts'
 import { report } from '@hyperguild/io/process/service.ts'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { check } from './check.ts'
 import { demo } from './demo.ts'
 import { doctor } from './doctor.ts'
 import { start } from './start.ts'
+import { createTokenFor, listTokens, revokeTokenOf } from './tokens.ts'
 
 const program = new Command('hyperguild')
   .description('Development skills for coding agents, done by the cheapest model that really can.')
@@ -38,6 +40,32 @@ program
   .option('--no-calls', 'call no model at all')
   .action((options) => exitWith(async () => doctor(readEnvironment(), options)))
 
+const token = program.command('token').description('manage the static tokens of a gateway')
+token
+  .command('create')
+  .description('make a token; it is shown once and kept only as a hash')
+  .argument('<name>', 'who it is for; stands in jobs and session logs')
+  .addOption(
+    new Option('--scope <scopes...>', 'what it allows').choices(SCOPES).default(['call', 'read']),
+  )
+  .option('--days <days>', 'how long it is good; for ever when absent', wholeNumber)
+  .option('--json', 'print it as JSON')
+  .action((name, options) =>
+    exitWith(async () => createTokenFor(readEnvironment(), name, options, Date.now())),
+  )
+token
+  .command('list')
+  .description('list the tokens, without the tokens themselves')
+  .option('--json', 'print them as JSON')
+  .action((options) =>
+    exitWith(async () => listTokens(readEnvironment(), options.json, Date.now())),
+  )
+token
+  .command('revoke')
+  .description('take a token back, within a second on every gateway that reads the file')
+  .argument('<name>')
+  .action((name) => exitWith(async () => revokeTokenOf(readEnvironment(), name)))
+
 for (const service of ['gateway', 'worker']) {
   program
     .command(service)
@@ -63,4 +91,10 @@ async function runApp(app: string, args: readonly string[]): Promise<number> {
   process.on('SIGTERM', pass).on('SIGINT', pass)
   const [code] = await once(child, 'exit')
   return typeof code === 'number' ? code : 1
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value > 0) return value
+  throw new InvalidArgumentError('write a whole number above 0')
 }

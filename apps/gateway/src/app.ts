@@ -1,26 +1,71 @@
+import { SCOPES } from '@hyperguild/core/principal.ts'
 import { createMcpHonoApp } from '@modelcontextprotocol/hono'
 import type { Hono } from 'hono'
+import { type AuthOptions, authenticate, requireScope } from './auth.ts'
+import { isLoopbackHost, METADATA_PATH } from './auth-options.ts'
 import { mountBoard } from './board.ts'
 import type { GatewayDeps } from './deps.ts'
 import { mountMcp } from './mcp.ts'
 import type { McpOptions } from './mcp-session.ts'
+import { openApiDocument } from './openapi.ts'
+import { createRest } from './rest.ts'
 
 export interface AppOptions {
   host: string
+  version: string
+  auth: AuthOptions
+  /** Where clients reach this gateway, when that is not where it listens. */
+  publicUrl: string | undefined
+  /** Who issues tokens that are verified by key, for the metadata. */
+  issuer: string | undefined
   mcp: McpOptions
   /** Whether Redis answers now. */
   isRedisUp(): Promise<boolean>
 }
 
-/** The gateway's HTTP surface. */
+/** The gateway's HTTP surface. What stands before `authenticate` is open: health, metadata, documentation. */
 export async function createApp(deps: GatewayDeps, options: AppOptions): Promise<Hono> {
-  const app = createMcpHonoApp({ host: options.host })
-  await mountMcp(app, deps, options.mcp)
+  const app = createMcpHonoApp({ host: options.host, ...namesOf(options) })
   app.get('/livez', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
     const redis = await options.isRedisUp()
     return c.json({ status: redis ? 'ok' : 'not ready', redis }, redis ? 200 : 503)
   })
+  const openApi = openApiDocument(deps.skills, options.version)
+  app.get('/openapi.json', (c) => c.json(openApi))
+  const metadata = resourceMetadata(options)
+  app.get(METADATA_PATH, (c) => c.json(metadata))
+  app.get(`${METADATA_PATH}/mcp`, (c) => c.json(metadata))
+
+  const guard = authenticate(options.auth)
+  for (const path of ['/mcp', '/v1', '/board']) app.use(path, guard).use(`${path}/*`, guard)
+  await mountMcp(app, deps, options.mcp)
+  app.route('/v1', createRest(deps))
+  app.use('/board', requireScope('operate')).use('/board/*', requireScope('operate'))
   mountBoard(app, deps, '/board')
   return app
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc9728 */
+function resourceMetadata({ auth, issuer }: AppOptions) {
+  return {
+    resource: new URL('/mcp', auth.metadataUrl).href,
+    ...(issuer ? { authorization_servers: [issuer] } : {}),
+    bearer_methods_supported: ['header'],
+    scopes_supported: SCOPES,
+    resource_name: 'hyperguild',
+  }
+}
+
+/** Behind a public name that name is the only one allowed, besides this machine's own. */
+function namesOf({ host, publicUrl }: AppOptions): {
+  allowedHosts?: string[]
+  allowedOrigins?: string[]
+} {
+  if (publicUrl === undefined && isLoopbackHost(host)) return {}
+  const names = ['localhost', '127.0.0.1', '[::1]']
+  if (publicUrl !== undefined) names.push(new URL(publicUrl).hostname)
+  else if (host !== '0.0.0.0' && host !== '::') names.push(host)
+  else return { allowedOrigins: names }
+  return { allowedHosts: names, allowedOrigins: names }
 }

@@ -23,5 +23,7 @@ export interface GatewayDeps extends JobRecords {
   jobSeconds: number
   patience: Patience
   livingWorkers(): Promise<WorkerCard[]>
+  /** Lets a principal start one more job. @throws {RequestError} `busy`, with the time to wait */
+  admit(principal: string): Promise<void>
   log: Logger
 }

@@ -3,7 +3,6 @@ import { hostname } from 'node:os'
 import { callSettings } from '@hyperguild/core/backend.ts'
 import { ConfigError, RequestError } from '@hyperguild/core/errors.ts'
 import type { NoteDraft } from '@hyperguild/core/note.ts'
-import { LOCAL } from '@hyperguild/core/principal.ts'
 import { type Brain, openBrain } from '@hyperguild/io/brain/brain.ts'
 import type { Environment } from '@hyperguild/io/config/environment.ts'
 import type { Config } from '@hyperguild/io/config/load-config.ts'
@@ -16,11 +15,14 @@ import { createJobQueue } from '@hyperguild/io/queue/job-queue.ts'
 import { createJobStore } from '@hyperguild/io/queue/job-store.ts'
 import { type Keys, keysFor } from '@hyperguild/io/queue/keys.ts'
 import { isServed, livingWorkers } from '@hyperguild/io/queue/presence.ts'
+import { admitCall } from '@hyperguild/io/queue/quota.ts'
 import { connectRedis, requireUsableRedis } from '@hyperguild/io/queue/redis.ts'
 import { startSweeper } from '@hyperguild/io/queue/sweeper.ts'
 import type { Redis } from 'ioredis'
-import { createApp } from './app.ts'
+import { type AppOptions, createApp } from './app.ts'
 import { type Attendance, createAttendance } from './attendance.ts'
+import { type AuthOptions, principalOf } from './auth.ts'
+import { authFrom } from './auth-options.ts'
 import type { GatewayDeps } from './deps.ts'
 import { listen } from './listen.ts'
 import type { McpFixtures, McpOptions } from './mcp-session.ts'
@@ -42,6 +44,7 @@ export async function startGateway(
   options: GatewayOptions,
 ): Promise<Service & { url: string; deps: GatewayDeps }> {
   const { environment, config, log, redisUrl } = options
+  const auth = authFrom(environment)
   const gatewayId = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
   const onError = (error: unknown) => log.warn({ err: error }, 'background_error')
   const open = (name: string, patience: 'fail_fast' | 'wait') =>
@@ -51,14 +54,8 @@ export async function startGateway(
   const keys = keysFor(environment.redisPrefix)
   const store = createJobStore(redis, keys, environment.retentionSeconds * 1000)
   const queue = createJobQueue(redis, keys)
-  const inbox = openInbox({
-    redis,
-    blocking: open('inbox', 'wait'),
-    store,
-    keys,
-    gatewayId,
-    onError,
-  })
+  const wires = { redis, keys, gatewayId, onError }
+  const inbox = openInbox({ ...wires, blocking: open('inbox', 'wait'), store })
   const deps: GatewayDeps = {
     store,
     queue,
@@ -75,23 +72,17 @@ export async function startGateway(
     unservedMs: environment.unservedMs,
     now: Date.now,
     livingWorkers: () => livingWorkers(redis, keys, Date.now()),
+    admit: (principal) => admitCall({ redis, keys, now: Date.now }, principal, environment),
     log,
   }
   const attendance = createAttendance({ ...deps, abandonMs: environment.abandonMs, onError })
   const mcp = await mcpOptions(options, attendance)
-  const app = await createApp(deps, {
-    host: environment.host,
-    mcp,
-    isRedisUp: () => answers(redis),
-  })
+  const app = await createApp(
+    deps,
+    appOptions(options, auth, mcp, () => answers(redis)),
+  )
   const server = await listen(app.fetch, environment)
-  const background = startBackground(deps, {
-    redis,
-    blocking: open('recorder', 'wait'),
-    keys,
-    gatewayId,
-    onError,
-  })
+  const background = startBackground(deps, { ...wires, blocking: open('recorder', 'wait') })
   log.info({ url: server.url }, 'gateway_ready')
   return {
     url: server.url,
@@ -106,6 +97,24 @@ export async function startGateway(
       await queue.close()
       redis.disconnect()
     },
+  }
+}
+
+function appOptions(
+  { environment, version }: GatewayOptions,
+  auth: AuthOptions,
+  mcp: McpOptions,
+  isRedisUp: () => Promise<boolean>,
+): AppOptions {
+  const { host, publicUrl, jwtIssuer } = environment
+  return {
+    host,
+    version,
+    publicUrl,
+    issuer: jwtIssuer,
+    auth,
+    mcp,
+    isRedisUp,
   }
 }
 
@@ -133,7 +142,7 @@ async function mcpOptions(
       heartbeatMs: environment.heartbeatMs,
     },
     attendance,
-    principalOf: () => LOCAL,
+    principalOf,
     retentionMs: environment.retentionSeconds * 1000,
     offer,
     ...(environment.conformance ? { fixtures: await conformance() } : {}),

@@ -53,6 +53,7 @@ export async function submit(
 ): Promise<Submitted> {
   requireScope(principal, 'call')
   const skill = requireSkill(deps, asked)
+  await deps.admit(principal.name)
   const { input, waitSeconds, requestId } = splitInput(asked.input)
   const key = callKeyOf({ principal: principal.name, tool: skill.name, input, requestId })
   const call = { skill: skill.name, input, principal: principal.name }

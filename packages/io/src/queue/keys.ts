@@ -12,6 +12,8 @@ export interface Keys {
   /** The latest jobs of everybody, scored by when they were submitted. */
   jobs: string
   jobsOf(principal: string): string
+  /** How many jobs a principal started in a minute since the epoch. */
+  calls(principal: string, minute: number): string
   /** The channel that names jobs ended by another hand than their worker's. */
   endings: string
   /** Open jobs, scored by when the sweeper looks at them next. */
@@ -48,6 +50,7 @@ export function keysFor(namespace: string): Keys {
     call: (callKey) => `${prefix}:call:${callKey}`,
     jobs: `${prefix}:jobs`,
     jobsOf: (principal) => `${prefix}:jobs:${principal}`,
+    calls: (principal, minute) => `${prefix}:calls:${minute}:${principal}`,
     endings: `${prefix}:endings`,
     open: `${prefix}:open`,
     attempts: `${prefix}:attempts`,

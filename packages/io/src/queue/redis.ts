@@ -3,8 +3,8 @@ import { Redis } from 'ioredis'
 
 export type RedisConnection = Redis
 
-/** BullMQ 6 needs 6.2; our streams need nothing newer. */
-const OLDEST_VERSION = [6, 2] as const
+/** BullMQ 6 needs 6.2; counting a principal's open jobs (ZINTERCARD) needs 7.0. */
+const OLDEST_VERSION = [7, 0] as const
 
 /**
  * One connection to Redis or Valkey that reconnects by itself, quickly, for as long as the process lives.
