@@ -57,9 +57,7 @@ async function letModelEdit(
     const message = `${skill.name} needs tools, and models.yaml says tools: none of ${model}`
     throw new ModelFailure('tools_unsupported', message)
   }
-  const watched = watchEdits(
-    editingTools(accessTo(workspace.tree, skill, nonce), (s) => bench.run(workspace.tree, s)),
-  )
+  const watched = watchEdits(editingTools(accessTo(workspace.tree, skill, nonce), bench.during))
   const options = {
     chat: deps.chat,
     model,

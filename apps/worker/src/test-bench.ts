@@ -4,6 +4,7 @@ import { evidenceOf } from '@hyperguild/core/attempt.ts'
 import { RequestError } from '@hyperguild/core/errors.ts'
 import type { Patch, TestRun } from '@hyperguild/core/evidence.ts'
 import { detectTestCommand } from '@hyperguild/core/test-report/detect-test-command.ts'
+import { leavingNoTraces } from '@hyperguild/io/work/leave-no-traces.ts'
 import { runTests } from '@hyperguild/io/work/run-tests.ts'
 import { openFreshCheckout, type Workspace } from '@hyperguild/io/work/workspace.ts'
 import { filesUnder } from '@hyperguild/io/work/workspace-files.ts'
@@ -13,8 +14,8 @@ import type { Attempting } from './attempting.ts'
 export interface TestBench {
   /** On the untouched project; run once per job, later attempts read it from the record. */
   before(signal: AbortSignal): Promise<TestRun>
-  /** In a directory as it is. */
-  run(directory: string, signal: AbortSignal): Promise<TestRun>
+  /** In the model's own copy, which is left as the model had it. */
+  during(signal: AbortSignal): Promise<TestRun>
   /** In a fresh checkout with the patch applied, which no model has touched. */
   after(patch: Patch, signal: AbortSignal): Promise<TestRun>
 }
@@ -40,7 +41,7 @@ export async function testBench(attempting: Attempting, workspace: Workspace): P
     .find((before) => before !== null)
   return {
     before: async (signal) => recorded ?? runFresh(null, signal),
-    run,
+    during: (signal) => leavingNoTraces(workspace, () => run(workspace.tree, signal), signal),
     after: runFresh,
   }
 }
