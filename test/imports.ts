@@ -19,7 +19,11 @@ const LAYERS: Record<string, readonly RegExp[]> = {
 /** Modules with exactly one home. */
 const HOMES: readonly { what: RegExp; home: RegExp }[] = [
   { what: /^bullmq$/, home: /^packages\/io\/src\/queue\/job-queue\.ts$/ },
-  { what: /^@modelcontextprotocol\/server(\/|$)/, home: /^apps\/gateway\/src\/(.*\/)?mcp[^/]*$/ },
+  {
+    // The gateway serves clients; a worker lends its test runner to a model that works in a program of its own.
+    what: /^@modelcontextprotocol\/server(\/|$)/,
+    home: /^(apps\/gateway\/src\/(.*\/)?mcp[^/]*|packages\/io\/src\/claude-code\/offer-tools\.ts)$/,
+  },
   { what: /^(ai|@ai-sdk\/.*)$/, home: /^packages\/io\/src\/models\// },
 ]
 

@@ -28,7 +28,7 @@ describe('the layering check notices', () => {
     ['io importing an app', 'packages/io/src/a.ts', "import { x } from '@hyperguild/gateway/x.ts'"],
     ['an app importing an app', 'apps/cli/src/a.ts', "import { x } from '@hyperguild/worker/x.ts'"],
     ['a path out of a package', 'apps/cli/src/a.ts', "import { x } from '../../worker/src/x.ts'"],
-    ['an undeclared package', 'apps/worker/src/a.ts', "import { Hono } from 'hono'"],
+    ['an undeclared package', 'apps/worker/src/a.ts', "import { pino } from 'pino'"],
     ['bullmq elsewhere', 'packages/io/src/queue/other.ts', "import { Queue } from 'bullmq'"],
     ['a model SDK elsewhere', 'packages/io/src/work/a.ts', "import { generateText } from 'ai'"],
     ['a provider elsewhere', 'packages/io/src/work/a.ts', "import { a } from '@ai-sdk/anthropic'"],
@@ -51,6 +51,11 @@ describe('the layering check notices', () => {
     [
       'the MCP server at home',
       'apps/gateway/src/mcp.ts',
+      "import { McpServer } from '@modelcontextprotocol/server'",
+    ],
+    [
+      'the MCP server in its second home',
+      'packages/io/src/claude-code/offer-tools.ts',
       "import { McpServer } from '@modelcontextprotocol/server'",
     ],
     ['the environment at home', 'packages/io/src/config/environment.ts', 'read(process.env)'],

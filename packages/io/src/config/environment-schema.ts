@@ -43,6 +43,16 @@ export const environmentSchema = z.object({
   ),
   ANTHROPIC_API_KEY: named(text.optional(), '', 'key for the claude-* models'),
   ANTHROPIC_BASE_URL: named(httpUrl.optional(), '', "address to use instead of Anthropic's own"),
+  HYPERGUILD_CLAUDE_PATH: named(
+    path.optional(),
+    '',
+    'the Claude Code program; found on PATH as claude when absent',
+  ),
+  CLAUDE_CODE_OAUTH_TOKEN: named(
+    text.optional(),
+    '',
+    'what Claude Code signs in with where there is no key; printed by: claude setup-token',
+  ),
   HYPERGUILD_ROOTS: named(
     roots.prefault(''),
     '',

@@ -40,6 +40,7 @@ test('an empty environment gives the documented defaults', () => {
     llamaSwapUrl: undefined,
     anthropicApiKey: undefined,
     anthropicBaseUrl: undefined,
+    claude: { program: undefined, searchPath: '', token: undefined, configDir: undefined },
     roots: [],
     host: '127.0.0.1',
     dataDir: resolve('.hyperguild'),
@@ -105,8 +106,10 @@ test('every variable of the table changes what is read', () => {
     HYPERGUILD_CONFORMANCE: '1',
   }
   const urlFile = fileHolding('redis://127.0.0.1:6379')
-  for (const name of ['REDIS_URL_FILE', 'LITELLM_API_KEY_FILE', 'ANTHROPIC_API_KEY_FILE']) {
-    samples[name] = urlFile
+  for (const { name } of ENVIRONMENT_VARIABLES) {
+    if (/^(REDIS_URL|LITELLM_API_KEY|ANTHROPIC_API_KEY|CLAUDE_CODE_OAUTH_TOKEN)_FILE$/.test(name)) {
+      samples[name] = urlFile
+    }
   }
   for (const { name, default: fallback } of ENVIRONMENT_VARIABLES) {
     const sample = samples[name] ?? (/^\d+$/.test(fallback) ? '77' : 'sample')
@@ -257,6 +260,8 @@ test('the table of variables is the one the documentation prints', () => {
       "HYPERGUILD_LOCAL_KIND=litellm",
       "ANTHROPIC_API_KEY=",
       "ANTHROPIC_BASE_URL=",
+      "HYPERGUILD_CLAUDE_PATH=",
+      "CLAUDE_CODE_OAUTH_TOKEN=",
       "HYPERGUILD_ROOTS=",
       "HYPERGUILD_HOST=127.0.0.1",
       "HYPERGUILD_DATA_DIR=.hyperguild",
@@ -295,7 +300,24 @@ test('the table of variables is the one the documentation prints', () => {
       "REDIS_URL_FILE=",
       "LITELLM_API_KEY_FILE=",
       "ANTHROPIC_API_KEY_FILE=",
+      "CLAUDE_CODE_OAUTH_TOKEN_FILE=",
     ]
   `)
   expect(ENVIRONMENT_VARIABLES.every(({ meaning }) => meaning.length > 10)).toBe(true)
+})
+
+test('Claude Code is looked for where its own variables say', () => {
+  const found = readEnvironment({
+    PATH: '/bin',
+    HOME: '/home/me',
+    HYPERGUILD_CLAUDE_PATH: '/opt/c',
+  })
+  expect(found.claude).toEqual({
+    program: '/opt/c',
+    searchPath: '/bin',
+    token: undefined,
+    configDir: '/home/me/.claude',
+  })
+  const moved = readEnvironment({ HOME: '/home/me', CLAUDE_CONFIG_DIR: '/etc/c' })
+  expect(moved.claude.configDir).toBe('/etc/c')
 })

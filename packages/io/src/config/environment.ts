@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import { nearestTo } from '@hyperguild/core/nearest.ts'
@@ -47,10 +47,10 @@ export function readEnvironment(env: RawEnvironment = process.env): Environment 
     ...(parsed.error?.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`) ?? []),
   ]
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
-  return Object.freeze(environmentOf(parsed.data))
+  return Object.freeze(environmentOf(parsed.data, env))
 }
 
-function environmentOf(parsed: z.infer<typeof environmentSchema>) {
+function environmentOf(parsed: z.infer<typeof environmentSchema>, env: RawEnvironment) {
   return {
     redisUrl: parsed.REDIS_URL,
     port: parsed.SUPERVISOR_PORT,
@@ -65,6 +65,7 @@ function environmentOf(parsed: z.infer<typeof environmentSchema>) {
     llamaSwapUrl: parsed.LLAMA_SWAP_URL,
     anthropicApiKey: parsed.ANTHROPIC_API_KEY,
     anthropicBaseUrl: parsed.ANTHROPIC_BASE_URL,
+    claude: claudePlaces(parsed, env),
     roots: parsed.HYPERGUILD_ROOTS,
     host: parsed.HYPERGUILD_HOST,
     dataDir: parsed.HYPERGUILD_DATA_DIR,
@@ -99,6 +100,17 @@ function environmentOf(parsed: z.infer<typeof environmentSchema>) {
     breakerOpenMs: parsed.HYPERGUILD_BREAKER_OPEN_MS,
     localConcurrency: parsed.HYPERGUILD_LOCAL_CONCURRENCY,
     cloudConcurrency: parsed.HYPERGUILD_CLOUD_CONCURRENCY,
+  }
+}
+
+/** Where Claude Code and its user's login may be; CLAUDE_CONFIG_DIR and HOME are its own variables. */
+function claudePlaces(parsed: z.infer<typeof environmentSchema>, env: RawEnvironment) {
+  const { CLAUDE_CONFIG_DIR: configDir, HOME: home } = env
+  return {
+    program: parsed.HYPERGUILD_CLAUDE_PATH,
+    searchPath: searchPath(env),
+    token: parsed.CLAUDE_CODE_OAUTH_TOKEN,
+    configDir: configDir || (home ? join(home, '.claude') : undefined),
   }
 }
 

@@ -1,7 +1,12 @@
 import { readText, shownPath } from './read-text.ts'
 
 /** Variables that may stand in a file instead, as container platforms hand over secrets; its path is in `<NAME>_FILE`. */
-export const IN_FILES = ['REDIS_URL', 'LITELLM_API_KEY', 'ANTHROPIC_API_KEY'] as const
+export const IN_FILES = [
+  'REDIS_URL',
+  'LITELLM_API_KEY',
+  'ANTHROPIC_API_KEY',
+  'CLAUDE_CODE_OAUTH_TOKEN',
+] as const
 
 /** The variables that files hold, and one line per file that cannot be used; no line shows a value. */
 export function secretsInFiles(

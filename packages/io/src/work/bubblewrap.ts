@@ -69,7 +69,7 @@ function bubblewrapArguments(request: ConfinedRequest): string[] {
     ],
     ...['--cap-drop', 'ALL', '--die-with-parent', '--as-pid-1', '--new-session', '--clearenv'],
     ...Object.entries({ PATH: path, ...variables }).flatMap(([k, v]) => ['--setenv', k, v]),
-    ...systemArguments(),
+    ...systemArguments('none'),
     ...['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
     ...['--perms', '1777', '--size', String(SHARED_MEMORY_BYTES), '--tmpfs', '/dev/shm'],
     ...['--perms', '1777', '--size', String(limits.memoryBytes), '--tmpfs', '/tmp'],
@@ -82,8 +82,12 @@ function bubblewrapArguments(request: ConfinedRequest): string[] {
   ]
 }
 
+const ETC_OWN = ['passwd', 'group']
+/** How names of hosts are found. Without a network there is only ourselves. */
+const ETC_NETWORK = ['hosts', 'nsswitch.conf', 'resolv.conf']
+
 /** The operating system, read-only, and of /etc only what programs cannot do without. */
-function systemArguments(): string[] {
+export function systemArguments(network: 'none' | 'host'): string[] {
   const directories = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/nix/store'].filter(existsSync)
   return [
     ...directories.flatMap((dir) =>
@@ -92,8 +96,11 @@ function systemArguments(): string[] {
         : ['--ro-bind', dir, dir],
     ),
     ...ETC_SHARED.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
-    ...['passwd', 'group', 'hosts', 'nsswitch.conf'].flatMap((name) => [
+    ...[...ETC_OWN, ...(network === 'none' ? ['hosts', 'nsswitch.conf'] : [])].flatMap((name) => [
       ...['--ro-bind', `${ETC}${name}`, `/etc/${name}`],
+    ]),
+    ...(network === 'host' ? ETC_NETWORK : []).flatMap((name) => [
+      ...['--ro-bind-try', `/etc/${name}`, `/etc/${name}`],
     ]),
   ]
 }
@@ -115,7 +122,7 @@ function kill(child: ChildProcess, init: number | null): void {
 }
 
 /** The outer process id of the sandbox's first process; null when bwrap ended before there was one. */
-async function firstProcess(info: Readable): Promise<number | null> {
+export async function firstProcess(info: Readable): Promise<number | null> {
   const found = /"child-pid":\s*(\d+)/.exec(await readText(info))
   return found === null ? null : Number(found[1])
 }
