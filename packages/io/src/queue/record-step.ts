@@ -17,6 +17,17 @@ export interface JobRecords {
   now(): number
   /** How long a step may wait for a queue that no worker serves. */
   unservedMs: number
+  /** Told of every commit that this process made, and of no other. Must not throw. */
+  onCommitted?(committed: Committed): void
+}
+
+/** What one commit changed. */
+export interface Committed {
+  job: Job
+  record: Step | null
+  next: Advance
+  /** When the step could have begun; null when no worker did it. */
+  readyAtMs: number | null
 }
 
 /**
@@ -94,13 +105,27 @@ export function refusedBy(
 }
 
 /** Commits an advance that needs no queueing, such as the end of a job. */
-export function commitAdvance(
+export async function commitAdvance(
   records: JobRecords,
-  at: { step: StepRef; job: Job; fence: Fence },
+  at: { step: StepRef; job: Job; steps?: readonly Step[]; fence: Fence },
   record: Step | null,
   next: Advance,
 ): Promise<CommitReply> {
-  return records.store.commit({ ...at, lookAtMs: nextLookMs(records) }, record, next)
+  const reply = await records.store.commit({ ...at, lookAtMs: nextLookMs(records) }, record, next)
+  if (reply === 'ok') {
+    const readyAtMs = typeof at.fence === 'object' ? readyAtMsOf(at) : null
+    records.onCommitted?.({ job: at.job, record, next, readyAtMs })
+  }
+  return reply
+}
+
+/** Since when a job's next step could have begun. */
+export function readyAtMsOf(at: {
+  step: StepRef
+  job: Job
+  steps?: readonly Step[]
+}): number {
+  return at.step.notBeforeMs ?? at.steps?.at(-1)?.finishedAtMs ?? at.job.submittedAtMs
 }
 
 /** When the sweeper looks at a job that moved on just now. */

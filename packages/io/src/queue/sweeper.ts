@@ -3,7 +3,13 @@ import { poolOf } from '@hyperguild/core/model.ts'
 import type { Step } from '@hyperguild/core/step.ts'
 import { uncalledStep } from '@hyperguild/core/uncalled-step.ts'
 import type { JobRecord } from './job-reads.ts'
-import { commitAdvance, type JobRecords, nextLookMs, recordStep } from './record-step.ts'
+import {
+  commitAdvance,
+  type JobRecords,
+  nextLookMs,
+  readyAtMsOf,
+  recordStep,
+} from './record-step.ts'
 
 const TICK_MS = 2_000
 const JOBS_PER_TICK = 200
@@ -68,8 +74,8 @@ async function waitsInVain(
   { job, steps }: JobRecord,
   next: StepRef,
 ): Promise<boolean> {
-  const waitingSinceMs = next.notBeforeMs ?? steps.at(-1)?.finishedAtMs ?? job.submittedAtMs
-  if (options.now() - waitingSinceMs < options.unservedMs) return false
+  const readyAtMs = readyAtMsOf({ step: next, job, steps })
+  if (options.now() - readyAtMs < options.unservedMs) return false
   if (await options.isServed(queueOfStep(next))) return false
   return !(await options.store.isLeased(next))
 }
