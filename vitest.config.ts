@@ -7,7 +7,10 @@ export default defineConfig({
       'apps/**/*.test.ts',
       'bench/**/*.test.ts',
       'test/**/*.test.ts',
+      'deploy/**/*.test.ts',
     ],
+    // They need root, Debian packages and minutes: npm run test:images
+    exclude: ['**/node_modules/**', 'deploy/images/**'],
     globalSetup: 'test/redis-for-tests.ts',
     testTimeout: 20_000,
     hookTimeout: 30_000,
