@@ -2,16 +2,15 @@ import { addUsage, NO_USAGE, type Usage } from '@hyperguild/core/chat.ts'
 import { documentText } from '@hyperguild/core/document.ts'
 import { RequestError } from '@hyperguild/core/errors.ts'
 import { type Patch, problemsIn } from '@hyperguild/core/evidence.ts'
-import { disciplineFor } from '@hyperguild/core/prompt.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
-import { runLoop } from '@hyperguild/io/work/agent-loop.ts'
 import { capturePatch } from '@hyperguild/io/work/capture-patch.ts'
 import type { LoopTool } from '@hyperguild/io/work/loop-tool.ts'
 import { readingTools } from '@hyperguild/io/work/reading-tools.ts'
 import { writeWorkspaceFile } from '@hyperguild/io/work/workspace-files.ts'
 import { type Attempting, namedFiles, runChecks, tasksFor } from './attempting.ts'
 import type { Attempted } from './generate.ts'
-import { accessTo, type Finished, finished, loopOptionsFor } from './loop-options.ts'
+import { letModelWork } from './let-model-work.ts'
+import { accessTo, type Finished } from './loop-options.ts'
 import type { Project } from './project.ts'
 
 type Output = Readonly<Record<string, unknown>>
@@ -56,22 +55,22 @@ async function throughReader(
   return { attempting: { ...attempting, job: { ...job, history: '', material } }, usage }
 }
 
-async function askModel(
-  { deps, job, model, project, nonce }: Attempting,
+function askModel(
+  attempting: Attempting,
   skill: Skill,
   task: string,
   signal: AbortSignal,
 ): Promise<Finished> {
-  const options = {
-    chat: deps.chat,
-    model,
-    system: disciplineFor(skill, job.input),
+  const { project, nonce } = attempting
+  const assigned = {
+    skill,
     task,
-    tools: project ? lazyReadingTools(project, skill, nonce) : [],
-    answerSchema: skill.output ?? {},
-    ...loopOptionsFor(deps, skill, model),
-  }
-  return finished(await runLoop(options, signal))
+    loopTools: project ? lazyReadingTools(project, skill, nonce) : [],
+    files: project ? 'read' : 'none',
+    workDir: async () => (project ? (await project.workspace()).tree : null),
+    moreTools: [],
+  } as const
+  return letModelWork(attempting, assigned, signal)
 }
 
 /** Reading tools on the private copy, which is made only when a model asks for more than the task shows. */

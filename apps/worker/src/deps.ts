@@ -8,12 +8,14 @@ import type { BreakerWatch } from '@hyperguild/io/queue/breaker-watch.ts'
 import type { RateLimits } from '@hyperguild/io/queue/rate-limits.ts'
 import type { JobRecords } from '@hyperguild/io/queue/record-step.ts'
 import type { Toolchain } from '@hyperguild/io/work/toolchain.ts'
+import type { ClaudeWorkFor } from './claude-work.ts'
 import type { StepTimeouts } from './step-chat.ts'
 
 /** What a worker works with; `pool.ts` makes it. */
 export interface WorkerDeps extends JobRecords {
   workerId: string
   chat: ChatModel
+  claudeCode: ClaudeWorkFor
   /** Hears how each call went. */
   watch: BreakerWatch
   limits: RateLimits

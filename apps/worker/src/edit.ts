@@ -1,15 +1,13 @@
 import { RequestError } from '@hyperguild/core/errors.ts'
 import { problemsIn } from '@hyperguild/core/evidence.ts'
-import { ModelFailure } from '@hyperguild/core/failure.ts'
-import { disciplineFor } from '@hyperguild/core/prompt.ts'
-import { runLoop } from '@hyperguild/io/work/agent-loop.ts'
 import { capturePatch } from '@hyperguild/io/work/capture-patch.ts'
-import { editingTools } from '@hyperguild/io/work/editing-tools.ts'
+import { editingTools, runTestsTool } from '@hyperguild/io/work/editing-tools.ts'
 import type { LoopTool } from '@hyperguild/io/work/loop-tool.ts'
 import type { Workspace } from '@hyperguild/io/work/workspace.ts'
 import { type Attempting, namedFiles, runChecks, tasksFor } from './attempting.ts'
 import type { Attempted } from './generate.ts'
-import { accessTo, type Finished, finished, loopOptionsFor } from './loop-options.ts'
+import { letModelWork } from './let-model-work.ts'
+import { accessTo, type Finished } from './loop-options.ts'
 import { type TestBench, testBench } from './test-bench.ts'
 
 /** An attempt of a skill that changes files: the model works in a private copy, the worker proves what came of it. */
@@ -46,29 +44,26 @@ export async function edit(attempting: Attempting, signal: AbortSignal): Promise
   }
 }
 
-async function letModelEdit(
-  { deps, job, skill, model, nonce }: Attempting,
+function letModelEdit(
+  attempting: Attempting,
   workspace: Workspace,
   bench: TestBench,
   task: string,
   signal: AbortSignal,
 ): Promise<Finished> {
-  if (deps.settingsOf(model).tools === 'none') {
-    const message = `${skill.name} needs tools, and models.yaml says tools: none of ${model}`
-    throw new ModelFailure('tools_unsupported', message)
-  }
-  const watched = watchEdits(editingTools(accessTo(workspace.tree, skill, nonce), bench.during))
-  const options = {
-    chat: deps.chat,
-    model,
-    system: disciplineFor(skill, job.input),
+  const { skill, nonce } = attempting
+  const access = accessTo(workspace.tree, skill, nonce)
+  const watched = watchEdits(editingTools(access, bench.during))
+  const assigned = {
+    skill,
     task,
-    tools: watched.tools,
-    answerSchema: skill.output ?? {},
-    ...loopOptionsFor(deps, skill, model),
+    loopTools: watched.tools,
     finishNeeds: watched.finishNeeds,
-  }
-  return finished(await runLoop(options, signal))
+    files: 'edit',
+    workDir: async () => workspace.tree,
+    moreTools: [runTestsTool(access, bench.during)],
+  } as const
+  return letModelWork(attempting, assigned, signal)
 }
 
 /** A model may not call its work done before it has run the tests on it; what they say is the evidence's business. */

@@ -15,6 +15,7 @@ import { createRateLimits } from '@hyperguild/io/queue/rate-limits.ts'
 import type { RedisConnection } from '@hyperguild/io/queue/redis.ts'
 import { probeSandbox } from '@hyperguild/io/work/probe-sandbox.ts'
 import { findToolchain } from '@hyperguild/io/work/toolchain.ts'
+import { chatByExecutor, claudeWorkFrom, installedFor } from './claude-work.ts'
 import type { WorkerDeps } from './deps.ts'
 import type { PoolOptions } from './pool.ts'
 import { watchServers } from './watch-servers.ts'
@@ -27,6 +28,9 @@ export async function equipWorker(
   const { redis, keys, queue, models } = at
   const toolchain = findToolchain(searchPath())
   const sandbox = await probeSandbox(environment.sandbox, toolchain)
+  const confinement = { level: sandbox.level, toolchain }
+  const installed = installedFor(config, environment, models, confinement)
+  const overApi = chat ?? chatThrough(endpointsFor(config.models, environment, models))
   const limitsOf = (model: string) => callLimitsOf(config.models, environment, model)
   const records = {
     store: createJobStore(redis, keys, environment.retentionSeconds * 1000),
@@ -42,14 +46,15 @@ export async function equipWorker(
     watch: await watchServers({ ...records, models, onError }, config, environment),
     limits: createRateLimits(redis, keys, { limitsOf, now: Date.now }),
     timeouts: environment,
-    chat: chat ?? chatThrough(endpointsFor(config.models, environment, models)),
+    chat: chat ?? chatByExecutor(installed, overApi),
+    claudeCode: chat ? () => null : claudeWorkFrom(installed),
     settingsOf: (model) => callSettings(config.models, environment, model),
     prices: { list: config.prices, models: config.models.models },
     skills: config.skills,
     roots: environment.roots,
     repoHosts: environment.repoHosts,
     dataDir: environment.dataDir,
-    sandbox: { level: sandbox.level, toolchain },
+    sandbox: confinement,
     verifierTimeoutMs: environment.verifierSeconds * 1000,
     askWarm: warmthFrom(config, environment),
     log,

@@ -13,7 +13,9 @@ export interface Spent {
 export interface Meter {
   /** Calls as the step makes them; each is priced by itself, because prices go by the prompt of a call. */
   chat: ChatModel
-  /** What all calls came to, those that failed or were given up included; work done without `chat` tells its own usage. */
+  /** Books a call that was made without `chat`. */
+  book(usage: Usage, durationMs: number): void
+  /** What all calls came to, those that failed or were given up included; work without any tells its own usage. */
   spent(work: Work): Spent
 }
 
@@ -27,9 +29,11 @@ export function startMeter(options: {
 }): Meter {
   const { chat, prices, model, baseline, now } = options
   const calls: Spent[] = []
-  const book = (usage: Usage, durationMs: number | null) =>
+  const book = (usage: Usage, durationMs: number) => {
     calls.push({ usage, cost: costOf(prices, { model, usage, durationMs }, baseline) })
+  }
   return {
+    book,
     async chat(request, signal) {
       const startedAtMs = now()
       try {

@@ -2,6 +2,7 @@ import type { Decision } from '@hyperguild/core/decide.ts'
 import type { Job } from '@hyperguild/core/job.ts'
 import type { Step, Work } from '@hyperguild/core/step.ts'
 import { apply } from './apply.ts'
+import { reportingCalls } from './claude-work.ts'
 import type { WorkerDeps } from './deps.ts'
 import { generate } from './generate.ts'
 import { startMeter } from './meter.ts'
@@ -28,7 +29,14 @@ export async function perform(
   const called = startStepChat({ ...deps, isCold })
   const metered = { ...deps, chat: called.chat, model: todo.model, baseline: job.baseline ?? null }
   const meter = startMeter(metered)
-  const work = await workOn({ ...deps, chat: meter.chat }, performing, todo, signal)
+  const claudeCode = reportingCalls(deps.claudeCode, async (model, calls) => {
+    for (const { usage, durationMs } of calls) meter.book(usage, durationMs)
+    await called.count(
+      model,
+      calls.map(({ usage }) => usage),
+    )
+  })
+  const work = await workOn({ ...deps, chat: meter.chat, claudeCode }, performing, todo, signal)
   if (work.kind === 'apply') return work
   const loadMs = called.loadMs()
   return { ...work, ...meter.spent(work), ...(loadMs === undefined ? {} : { loadMs }) }

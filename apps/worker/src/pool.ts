@@ -8,7 +8,7 @@ import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
 import type { Environment } from '@hyperguild/io/config/environment.ts'
 import type { Config } from '@hyperguild/io/config/load-config.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
-import { findEndpoint } from '@hyperguild/io/models/endpoints.ts'
+import { type Endpoint, findEndpoint } from '@hyperguild/io/models/endpoints.ts'
 import { type ServerView, viewServers } from '@hyperguild/io/models/server-view.ts'
 import type { Service } from '@hyperguild/io/process/service.ts'
 import { heedEndings } from '@hyperguild/io/queue/endings.ts'
@@ -135,12 +135,20 @@ function viewOf(
   models: readonly string[],
 ): Promise<ServerView> {
   const found = models.map((model) => findEndpoint(config.models, environment, model))
+  const endpoints = found.filter((endpoint) => typeof endpoint !== 'string')
   return viewServers({
-    endpoints: found.filter((endpoint) => typeof endpoint !== 'string'),
+    endpoints,
     llamaSwapUrl: config.models.llama_swap_url,
-    onChange(server, { problem, nextStep }) {
-      if (problem === undefined) log.info({ server }, 'server_fine')
-      else log.warn({ server, problem, nextStep }, 'server_problem')
+    onChange(server, { reachable, problem, nextStep }) {
+      if (problem === undefined || (reachable && isLeftToClaude(endpoints, server))) {
+        log.info({ server }, 'server_fine')
+      } else log.warn({ server, problem, nextStep }, 'server_problem')
     },
   })
+}
+
+/** Without a key of our own a server refuses us; Claude Code signs in by itself. */
+function isLeftToClaude(endpoints: readonly Endpoint[], server: string): boolean {
+  const ofServer = endpoints.filter(({ backend }) => backend.name === server)
+  return ofServer.every(({ backend, claudeCode }) => claudeCode && backend.apiKey === undefined)
 }

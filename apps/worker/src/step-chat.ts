@@ -12,6 +12,8 @@ export interface StepTimeouts {
 
 export interface StepChat {
   chat: ChatModel
+  /** Counts calls that were made without `chat`. */
+  count(model: string, used: readonly Usage[]): Promise<void>
   /** How long the server loaded the model, once it has told. */
   loadMs(): number | undefined
 }
@@ -35,6 +37,12 @@ export function startStepChat(options: {
 
   return {
     loadMs: () => loadMs,
+    async count(model, used) {
+      const requests = Math.max(0, calls > 0 ? used.length : used.length - 1)
+      calls += used.length
+      const tokens = used.reduce((sum, usage) => sum + tokensIn(usage), 0)
+      await limits.charge(model, { requests, tokens })
+    },
     async chat(request, signal) {
       // The first request was taken when the step was let in.
       const requests = calls > 0 ? 1 : 0

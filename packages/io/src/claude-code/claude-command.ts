@@ -25,6 +25,7 @@ export interface Assignment {
   /** As the server calls it. */
   model: string
   effort: CallSettings['effort']
+  /** The discipline; how to work is added. */
   system: string
   task: string
   answerSchema: JsonSchema
@@ -89,17 +90,26 @@ export function claudeEnvironment(
 const SYSTEM_TEXT = 'system.md'
 const TOOL_SERVERS = 'tool-servers.json'
 
+/** How to work, for the system text; the same for every skill. */
+const RULES = {
+  none: `Hand in your answer once, through ${ANSWER_TOOL}: its arguments are all of it.`,
+  read:
+    'The project is your working directory; paths in the task and in your answer are relative to it. Look only at what ' +
+    `the task does not already show. When done, call ${ANSWER_TOOL} once: its arguments are your whole answer.`,
+}
+
 /** Fills the private home: what would be too long or too secret for the command line. */
 export async function prepareHome(
   directory: string,
-  system: string,
+  { system, files }: Pick<Assignment, 'system' | 'files'>,
   offered: OfferedTools | null,
 ): Promise<void> {
+  const text = `${system}\n\n${files === 'none' ? RULES.none : RULES.read}`
   await mkdir(join(directory, 'tmp'))
-  await writeFile(join(directory, SYSTEM_TEXT), system, { mode: 0o600 })
+  await writeFile(join(directory, SYSTEM_TEXT), text, { mode: 0o600 })
   const servers = offered === null ? {} : { [SERVER]: serverEntry(offered) }
-  const text = JSON.stringify({ mcpServers: servers })
-  await writeFile(join(directory, TOOL_SERVERS), text, { mode: 0o600 })
+  const config = JSON.stringify({ mcpServers: servers })
+  await writeFile(join(directory, TOOL_SERVERS), config, { mode: 0o600 })
 }
 
 function serverEntry({ url, token }: OfferedTools) {

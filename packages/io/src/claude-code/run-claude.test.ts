@@ -107,7 +107,7 @@ describe.each(LEVELS)('confined by %s', (level) => {
     ])
     expect(seen).toMatchObject({
       env: { ANTHROPIC_API_KEY: 'sk-secret' },
-      system: ASSIGNMENT.system,
+      system: expect.stringMatching(/^# review\n\nIron laws\n\n.*StructuredOutput/),
       task: ASSIGNMENT.task,
       home: ['system.md', 'tmp', 'tool-servers.json'],
       guild: { type: 'http', headers: { Authorization: expect.stringMatching(/^Bearer .{43}$/) } },

@@ -66,7 +66,7 @@ export async function runClaudeCode(
   try {
     const place = await preparePlace(options, folder)
     await using offered = options.tools.length > 0 ? await offerTools(options.tools, signal) : null
-    await prepareHome(place.home, options.system, offered)
+    await prepareHome(place.home, options, offered)
     return await follow(options, { place, signIn, offered }, signal)
   } finally {
     await rm(folder, { recursive: true, force: true })

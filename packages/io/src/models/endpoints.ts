@@ -7,6 +7,7 @@ import {
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import { ModelFailure } from '@hyperguild/core/failure.ts'
 import { poolOf } from '@hyperguild/core/model.ts'
+import { type ClaudeCode, findClaudeCode } from '../claude-code/find-claude.ts'
 import { type Environment, keyNamed } from '../config/environment.ts'
 
 /** A model server with the key that opens it. */
@@ -17,6 +18,8 @@ export interface Server extends Backend {
 /** One model at its server. */
 export interface Endpoint extends ResolvedModel {
   backend: Server
+  /** The program that does this model's work; null where our own loop does, over the API. */
+  claudeCode: ClaudeCode | null
 }
 
 /** @throws {ModelFailure} when the model cannot be called, with what to change */
@@ -25,7 +28,8 @@ export type EndpointOf = (model: string) => Endpoint
 export type Places = Pick<
   Environment,
   'litellmBaseUrl' | 'litellmApiKey' | 'localKind' | 'anthropicApiKey' | 'anthropicBaseUrl'
->
+> &
+  Partial<Pick<Environment, 'claude'>>
 
 /**
  * Finds where these models are served, once; a model outside the list is refused, so that a worker holds only the keys
@@ -58,8 +62,39 @@ export function findEndpoint(
   const resolved = resolveModel(config, places, model)
   if (!resolved.ok) return resolved.problem
   const backend = withKey(resolved.value.backend, places)
-  if (backend.needsKey && backend.apiKey === undefined) return missingKey(backend)
-  return { ...resolved.value, backend }
+  const claudeCode = claudeCodeFor(resolved.value, backend, places)
+  if (typeof claudeCode === 'string') return claudeCode
+  if (claudeCode === null && isKeyMissing(backend)) return missingKey(backend)
+  return { ...resolved.value, backend, claudeCode }
+}
+
+const NO_CLAUDE = {
+  program: undefined,
+  searchPath: '',
+  token: undefined,
+  configDir: undefined,
+} as const
+
+/** Claude Code where models.yaml says so; also where there is no key for the API and a program that needs none. */
+function claudeCodeFor(
+  { model, executor }: ResolvedModel,
+  backend: Server,
+  { claude = NO_CLAUDE }: Places,
+): ClaudeCode | string | null {
+  if (executor === 'claude-code') {
+    if (backend.kind === 'anthropic') return findClaudeCode(claude, backend)
+    return `Claude Code cannot use ${backend.name}, which is of kind ${backend.kind}; write models.${model}.executor: api`
+  }
+  const isFree = executor === null && backend.keyEnv === HOSTED_KEY && isKeyMissing(backend)
+  if (!isFree) return null
+  const found = findClaudeCode(claude, backend)
+  return typeof found === 'string' ? null : found
+}
+
+const HOSTED_KEY = 'ANTHROPIC_API_KEY'
+
+function isKeyMissing({ needsKey, apiKey }: Server): boolean {
+  return needsKey && apiKey === undefined
 }
 
 /**
@@ -89,7 +124,7 @@ function keyOf(variable: string | null, places: Places): string | undefined {
 }
 
 function missingKey({ kind, name, keyEnv }: Server): string {
-  return kind === 'anthropic' && keyEnv === 'ANTHROPIC_API_KEY'
+  return kind === 'anthropic' && keyEnv === HOSTED_KEY
     ? 'no access to cloud models is configured; set ANTHROPIC_API_KEY'
     : `the key of backend ${name} is missing; set ${keyEnv}`
 }

@@ -74,7 +74,11 @@ function editFile({ root, nonce, fileBytes }: WorkspaceAccess): LoopTool {
   }
 }
 
-function runTestsTool({ nonce, resultChars }: WorkspaceAccess, runTests: RunTests): LoopTool {
+/** Tells a model what its tests say. */
+export function runTestsTool(
+  { nonce, resultChars }: WorkspaceAccess,
+  runTests: RunTests,
+): LoopTool {
   return {
     name: 'run_tests',
     description: "Run the project's test command.",
