@@ -21,8 +21,9 @@ add_blob() {
 layer=$(add_blob "$file" application/vnd.cyclonedx+json)
 echo '{}' >"$work/config"
 config=$(add_blob "$work/config" application/vnd.oci.empty.v1+json)
-printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":%s,"layers":[%s]}' \
-  "$config" "$layer" >"$work/manifest"
+# The image's digest makes this manifest its own: equal lists of two images would otherwise be one, and go with the first of them.
+printf '{"schemaVersion":2,"mediaType":"%s","config":%s,"layers":[%s],"annotations":{"hyperguild.image":"%s"}}' \
+  application/vnd.oci.image.manifest.v1+json "$config" "$layer" "$digest" >"$work/manifest"
 manifest=$(add_blob "$work/manifest" application/vnd.oci.image.manifest.v1+json)
 printf '{"schemaVersion":2,"manifests":[%s]}' "$manifest" >"$work/layout/index.json"
 echo '{"imageLayoutVersion":"1.0.0"}' >"$work/layout/oci-layout"

@@ -2,8 +2,8 @@
 # Keeps the images of the newest commits in the registry and deletes older ones: prune-tags.sh REPOSITORY
 #   KEEP           how many, 20 by default
 #   KEEP_DIGESTS   digests to keep whatever their age, such as the one that is deployed; blanks between them
-# The order is that of the commits in this clone (tags are sha-<commit>); tags that it does not know are left alone. A registry deletes
-# an image with all its tags: what a kept tag also leads to is therefore kept.
+# The order is that of the commits in this clone (tags are sha-<commit>); other tags are left alone. A registry deletes an image with all
+# its tags: what a tag that stays leads to is therefore kept.
 # Registry variables as for push-image.sh.
 set -eu
 repository=$1
@@ -31,6 +31,8 @@ tail -n +"$((KEEP + 1))" "$work/ours" >"$work/old"
 if [ ! -s "$work/old" ]; then exit 0; fi
 
 for digest in ${KEEP_DIGESTS:-}; do echo "$digest"; done >"$work/kept-digests"
+# What belongs to an image (sha256-….sbom) goes with it.
+grep -Fvxf "$work/ours" "$work/tags" | grep -v '^sha256-' >>"$work/kept" || true
 while read -r tag; do digest_of "$tag"; done <"$work/kept" >>"$work/kept-digests"
 while read -r tag; do
   digest=$(digest_of "$tag") || continue

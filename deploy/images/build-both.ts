@@ -11,8 +11,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** Image ids of what was built, and the archives that hold them. */
     images: Record<ImageName, { id: string; archive: string }>
-    /** The commit they say they were built from. */
-    revision: string
+    /** How they were built: the variables of deploy/ci/build-image.sh. */
+    build: ReturnType<typeof buildEnvironment>
   }
 }
 
@@ -29,13 +29,18 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const revision = await mustRun('git', ['rev-parse', 'HEAD'])
   const built = {} as Record<ImageName, { id: string; archive: string }>
   for (const name of IMAGES) {
-    const environment = { BUILDER: 'buildah', BASE, REVISION: revision }
+    const environment = buildEnvironment(revision)
     await mustRun('sh', ['deploy/ci/build-image.sh', name, out], environment)
     built[name] = { id: await mustRun('cat', [`${out}/${name}.id`]), archive: `${out}/${name}.tar` }
   }
   project.provide('images', built)
-  project.provide('revision', revision)
+  project.provide('build', buildEnvironment(revision))
   return () => rm(out, { recursive: true, force: true })
+}
+
+/** One time stamp for all commits, so that layers which did not change are found again. */
+function buildEnvironment(revision: string) {
+  return { BUILDER: 'buildah', BASE, REVISION: revision, SOURCE_DATE_EPOCH: '1700000000' }
 }
 
 /** Images go into a storage of their own, so that nothing else on the machine sees or loses any. */

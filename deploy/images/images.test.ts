@@ -114,7 +114,7 @@ describe.each(['api', 'worker'] as const)('the %s image', (name) => {
   test('names a user by number and the commit it was built from', () => {
     const { User, Labels } = images[name].config
     expect(User).toMatch(/^\d+:\d+$/)
-    expect(Labels['org.opencontainers.image.revision']).toBe(inject('revision'))
+    expect(Labels['org.opencontainers.image.revision']).toBe(inject('build').REVISION)
     expect(Labels['org.opencontainers.image.title']).toBe(`hyperguild-${name}`)
   })
 
