@@ -70,7 +70,7 @@ test('a step that takes one worker after another down with it is given up, and t
   const { fleet, store, step, work } = await submitToNobody()
   const event = { kind: 'generating', model: step.model, attempt: 1, of: 2 } as const
   for (let died = 0; died < 5; died++) {
-    await store.begin(step, { ...event, tier: 'local', warmStart: false })
+    await store.begin(step, { ...event, tier: 'local', warmStart: false }, `worker-${died}`)
   }
   expect((await work()).attempts).toMatchObject([
     {

@@ -11,9 +11,11 @@ import type { Logger } from '@hyperguild/io/log/logger.ts'
 import { type Endpoint, findEndpoint } from '@hyperguild/io/models/endpoints.ts'
 import { type ServerView, viewServers } from '@hyperguild/io/models/server-view.ts'
 import type { Service } from '@hyperguild/io/process/service.ts'
+import { within } from '@hyperguild/io/process/within.ts'
 import { heedEndings } from '@hyperguild/io/queue/endings.ts'
 import { type Consumer, createJobQueue, type Lease } from '@hyperguild/io/queue/job-queue.ts'
 import { keysFor } from '@hyperguild/io/queue/keys.ts'
+import { type LeaseKeeper, startLeaseKeeper } from '@hyperguild/io/queue/lease-keeper.ts'
 import { announceWorker } from '@hyperguild/io/queue/presence.ts'
 import {
   connectRedis,
@@ -26,8 +28,8 @@ import { runStep } from './run-step.ts'
 import { startFileSweeper } from './sweep-files.ts'
 
 const REDIS_TIMEOUT_MS = 10_000
-/** How long a worker that shuts down lets its steps finish before they go back to the queue. */
-const GRACE_MS = 5_000
+/** How long a worker that shuts down waits for Redis to hear of it, once its steps are done or given back. */
+const PARTING_MS = 3_000
 
 export interface PoolOptions {
   environment: Environment
@@ -54,7 +56,8 @@ export async function startPool(options: PoolOptions): Promise<Service> {
   const deps = await equipWorker(options, { redis, keys, queue, models })
   const onError = (error: unknown) => log.warn({ err: error }, 'background_error')
   const fileSweeper = startFileSweeper({ store: deps.store, dataDir: deps.dataDir, onError })
-  const consumers = await serveQueues(options, deps, { redis, models })
+  const leases = startLeaseKeeper({ redisUrl: options.redisUrl, keys, onError })
+  const consumers = await serveQueues(options, deps, { redis, models, leases })
   const endings = await heedEndings({
     subscriber: connectRedis(options.redisUrl, `worker-${tier}-endings`, 'wait'),
     keys,
@@ -82,13 +85,16 @@ export async function startPool(options: PoolOptions): Promise<Service> {
   log.info({ worker: deps.workerId, models }, 'worker_ready')
   return {
     async close() {
+      const emptied = Promise.all(consumers.map((consumer) => consumer.close(environment.drainMs)))
+      const signedOff = presence.close()
       await view.close()
-      await presence.close().catch(() => {})
-      await Promise.all(consumers.map((consumer) => consumer.close(GRACE_MS)))
-      await deps.watch.close()
-      await fileSweeper.close()
+      await emptied
+      // While Redis is away none of these ends, and then none of them matters.
+      const parted = [signedOff, deps.watch.close(), fileSweeper.close()]
+      await within(PARTING_MS, Promise.allSettled(parted))
+      await within(PARTING_MS, Promise.allSettled([queue.close()]))
       endings.close()
-      await queue.close()
+      await leases.close()
       redis.disconnect()
     },
   }
@@ -98,17 +104,18 @@ export async function startPool(options: PoolOptions): Promise<Service> {
 async function serveQueues(
   { environment, config, log, tier, concurrency }: PoolOptions,
   deps: WorkerDeps,
-  { redis, models }: { redis: RedisConnection; models: readonly string[] },
+  wires: { redis: RedisConnection; leases: LeaseKeeper; models: readonly string[] },
 ): Promise<Consumer[]> {
   const usual = tier === 'local' ? environment.localConcurrency : environment.cloudConcurrency
   const serving = {
-    connection: redis,
+    connection: wires.redis,
+    leases: wires.leases,
     workerId: deps.workerId,
     onStep: (step: StepRef, lease: Lease) => runStep(deps, step, lease),
     onError: (error: Error) => log.warn({ err: error }, 'queue_error'),
   }
   const consumers = [deps.queue.serveApplies(tier, { ...serving, concurrency: usual })]
-  for (const model of models) {
+  for (const model of wires.models) {
     const parallelCalls = parallelCallsOf(config.models, environment, model)
     await deps.queue.limitParallel(model, parallelCalls)
     const atOnce = concurrency ?? parallelCalls ?? usual

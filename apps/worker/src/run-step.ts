@@ -1,17 +1,15 @@
-import { advance, type StepRef } from '@hyperguild/core/advance.ts'
+import { type Advance, advance, type StepRef } from '@hyperguild/core/advance.ts'
 import type { JobEvent } from '@hyperguild/core/job.ts'
 import { tierOf } from '@hyperguild/core/model.ts'
-import { failedWork, type Step } from '@hyperguild/core/step.ts'
-import type { Lease, NotYet } from '@hyperguild/io/queue/job-queue.ts'
+import type { Step } from '@hyperguild/core/step.ts'
+import { isHandedOver, type Lease, type NotYet } from '@hyperguild/io/queue/job-queue.ts'
 import type { Begun } from '@hyperguild/io/queue/job-store.ts'
 import { commitAdvance, recordStep } from '@hyperguild/io/queue/record-step.ts'
 import type { WorkerDeps } from './deps.ts'
+import { giveUp, MAX_STARTS } from './give-up.ts'
 import { perform } from './perform.ts'
 import { dropFilesOf } from './sweep-files.ts'
 import { reportHealth } from './watch-servers.ts'
-
-/** A step that took so many workers down with it is given up. */
-const MAX_STARTS = 5
 
 /**
  * Does one step of one job and records what came of it. Doing it again, here or elsewhere, changes nothing.
@@ -44,24 +42,48 @@ async function dropIfOver({ store, dataDir }: WorkerDeps, jobId: string): Promis
 async function doStep(deps: WorkerDeps, step: StepRef, lease: Lease): Promise<NotYet | null> {
   const warmStart = step.kind !== 'generate' || (await deps.askWarm(step.model))
   const startedAtMs = deps.now()
-  const begun = await deps.store.begin(step, startEvent(step, warmStart))
+  const begun = await deps.store.begin(step, startEvent(step, warmStart), deps.workerId)
   if (begun.state !== 'go') return handOver(deps, step, begun)
-
-  const { job, steps } = begun
-  const at = { step, job, steps, fence: { leaseToken: lease.token } }
-  const due = advance(job, steps, null, deps.now())
-  if (due.decision.do === 'finish') {
-    await commitAdvance(deps, at, null, due)
-    return null
-  }
+  const due = advance(begun.job, begun.steps, null, startedAtMs)
   if (due.decision.do === 'wait') {
+    await deps.store.giveBack(step, deps.workerId)
     return { hold: 'step', forMs: due.decision.untilMs - deps.now() }
   }
+  try {
+    await carryOut(deps, step, lease, { begun, due, startedAtMs, warmStart })
+  } catch (error) {
+    if (isHandedOver(lease)) await deps.store.giveBack(step, deps.workerId)
+    throw error
+  }
+  return null
+}
+
+interface Beginning {
+  begun: Extract<Begun, { state: 'go' }>
+  due: Advance
+  startedAtMs: number
+  warmStart: boolean
+}
+
+async function carryOut(
+  deps: WorkerDeps,
+  step: StepRef,
+  lease: Lease,
+  { begun, due, startedAtMs, warmStart }: Beginning,
+): Promise<void> {
+  const { job, steps, starts } = begun
+  const at = { step, job, steps, fence: { leaseToken: lease.token } }
+  if (due.decision.do === 'finish') {
+    await commitAdvance(deps, at, null, due)
+    return
+  }
+  if (due.decision.do === 'wait') return
   const work =
-    begun.starts > MAX_STARTS
-      ? failedWork(step.kind, 'worker_died', `${MAX_STARTS} workers died on this step`)
+    starts > MAX_STARTS
+      ? await giveUp(deps, step, begun)
       : await perform(deps, { job, steps, isCold: !warmStart }, due.decision, lease.signal)
-  lease.signal.throwIfAborted()
+  // What is in the caller's tree is recorded by whoever put it there, if it still may.
+  if (step.kind !== 'apply') lease.signal.throwIfAborted()
   await reportHealth(deps.watch, step.model, work)
   const facts = { model: step.model, startedAtMs, finishedAtMs: deps.now(), warmStart }
   const record: Step = { ...work, ...facts, worker: deps.workerId }
@@ -71,7 +93,6 @@ async function doStep(deps: WorkerDeps, step: StepRef, lease: Lease): Promise<No
     { job: job.id, step: step.step, model: step.model, ...summaryOf(record), reply },
     'step_recorded',
   )
-  return null
 }
 
 /** Another worker has recorded this step already; it may have died before it queued the next one. */

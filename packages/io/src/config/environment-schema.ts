@@ -182,6 +182,11 @@ export const environmentSchema = z.object({
     '10000',
     'milliseconds after which a server that is down is looked at again, the first time',
   ),
+  HYPERGUILD_DRAIN_MS: named(
+    wholeNumber(0, 3_600_000),
+    '5000',
+    'milliseconds a worker that is told to stop lets its steps finish, before it hands them to others',
+  ),
   HYPERGUILD_LOCAL_CONCURRENCY: named(wholeNumber(1, 1000), '1', 'steps at once per local model'),
   HYPERGUILD_CLOUD_CONCURRENCY: named(wholeNumber(1, 1000), '8', 'steps at once per cloud model'),
 })

@@ -98,6 +98,7 @@ function environmentOf(parsed: z.infer<typeof environmentSchema>, env: RawEnviro
     patience: { budgetMs: parsed.HYPERGUILD_WAIT_MS, backoffMs: parsed.HYPERGUILD_BACKOFF_MS },
     breakerFailures: parsed.HYPERGUILD_BREAKER_FAILURES,
     breakerOpenMs: parsed.HYPERGUILD_BREAKER_OPEN_MS,
+    drainMs: parsed.HYPERGUILD_DRAIN_MS,
     localConcurrency: parsed.HYPERGUILD_LOCAL_CONCURRENCY,
     cloudConcurrency: parsed.HYPERGUILD_CLOUD_CONCURRENCY,
   }

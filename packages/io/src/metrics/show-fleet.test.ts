@@ -60,6 +60,7 @@ test('a step under way is active, and a queue that is paused or over a limit is 
   const finish = Promise.withResolvers<null>()
   const consumer = fleet.queue.serve('ollama/small', {
     connection: fleet.connect(),
+    leases: fleet.keepLeases(),
     concurrency: 1,
     workerId: 'worker-1',
     onStep: async () => {

@@ -24,6 +24,8 @@ export interface EmbeddedRedisOptions {
   /** `always` loses nothing that was acknowledged even to a power cut, `everysec` at most a second. */
   fsync?: 'everysec' | 'always'
   port?: number
+  /** A new one when absent; whoever starts a server anew at the same address gives the old one. */
+  password?: string
 }
 
 /**
@@ -39,7 +41,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
     )
   }
   const port = options.port ?? (await freePort())
-  const password = randomBytes(18).toString('base64url')
+  const password = options.password ?? randomBytes(18).toString('base64url')
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 })
   const configFile = join(options.dataDir, 'redis.conf')
   await writeFile(configFile, configText(options, port, password), { mode: 0o600 })

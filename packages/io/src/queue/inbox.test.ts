@@ -41,7 +41,7 @@ test('who waits hears of every phase in order, then gets the result', async () =
   const job = await at.submit(oneModel)
   const events: JobEvent[] = []
   const { result } = inbox.listen(job.id, (event) => events.push(event))
-  await at.store.begin(stepOf(job), WORKS)
+  await at.store.begin(stepOf(job), WORKS, 'w1')
   await end(at, job)
   expect(await result).toMatchObject({ job_id: job.id, status: 'error' })
   expect(events.map(({ kind }) => kind)).toEqual(['generating', 'judged', 'done'])

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { RequestError } from '@hyperguild/core/errors.ts'
 import type { JobEvent } from '@hyperguild/core/job.ts'
 import type { JobResult } from '@hyperguild/core/result.ts'
 import type { Redis } from 'ioredis'
@@ -32,9 +33,10 @@ export interface Inbox {
 }
 
 /** A job that was accepted but whose record Redis no longer has. */
-export class JobGone extends Error {
+export class JobGone extends RequestError {
   constructor(jobId: string) {
     super(
+      'gone',
       `the record of job ${jobId} is gone: its retention ended, or Redis lost it; submit it again`,
     )
     this.name = 'JobGone'

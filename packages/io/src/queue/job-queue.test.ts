@@ -10,6 +10,7 @@ const open = () => openTestQueue({ redisUrl: inject('redisUrl'), atEnd: onTestFi
 function serve(at: TestQueue, onStep: StepHandler) {
   const consumer = at.queue.serve(SMALL, {
     connection: at.connect(),
+    leases: at.keepLeases(),
     concurrency: 1,
     workerId: 'w1',
     onStep,

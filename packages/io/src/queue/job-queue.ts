@@ -2,12 +2,14 @@ import { queueOfStep, type StepRef, stepIdOf } from '@hyperguild/core/advance.ts
 import { applyQueueOf, type Pool, queueOf } from '@hyperguild/core/model.ts'
 import { DelayedError, Queue, type Job as QueuedJob, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { within } from '../process/within.ts'
 import type { Workplace } from './endings.ts'
 import type { Keys } from './keys.ts'
+import type { LeaseKeeper } from './lease-keeper.ts'
 
-/** A dead worker's step runs elsewhere after at most lock + 2 checks = 15-20 s. */
-const LEASE_MS = 10_000
-const STALL_CHECK_MS = 5_000
+const STALL_CHECK_MS = 3_000
+/** How long steps may take to stop and go back to their queue before a worker goes without them. */
+const HAND_OVER_MS = 5_000
 
 /** A queue is searched from its front no further than this. */
 const PLACES_COUNTED = 1000
@@ -20,6 +22,14 @@ export interface Lease {
   token: string
   /** Aborted when the lease is lost, the step is cancelled, or the worker shuts down. */
   signal: AbortSignal
+}
+
+/** Why a signal was aborted: the step goes back to its queue, for another worker. */
+const HANDED_OVER = 'the worker shuts down'
+
+/** Whether a step was stopped only because its worker shuts down. */
+export function isHandedOver({ signal }: Lease): boolean {
+  return signal.aborted && signal.reason === HANDED_OVER
 }
 
 /** What may not begin for so long: this step, or any step of its queue. */
@@ -63,6 +73,7 @@ export interface JobQueue extends QueueControls {
 export interface ServeOptions {
   /** A connection whose commands wait while Redis is away. */
   connection: Redis
+  leases: LeaseKeeper
   concurrency: number
   workerId: string
   onStep: StepHandler
@@ -70,7 +81,10 @@ export interface ServeOptions {
 }
 
 export interface Consumer extends Workplace {
-  /** Stops taking steps and waits for those under way; after `graceMs` they are aborted and go back to the queue. */
+  /**
+   * Stops taking steps and waits for those under way; after `graceMs` they are aborted and go back to the queue at once.
+   * What does not even stop then, as when Redis is away, is left: its lease ends by itself.
+   */
   close(graceMs: number): Promise<void>
 }
 
@@ -173,6 +187,9 @@ function consume(queue: Queue, keys: Keys, options: ServeOptions): Consumer {
     async (job, token, signal) => {
       const stepId = stepIdOf(job.data)
       underway.set(stepId, job.data)
+      const letGo = options.leases.keep({ queue: queue.name, stepId, token: token! }, () =>
+        worker.cancelJob(stepId, 'the lease was lost'),
+      )
       try {
         const notYet = await options.onStep(job.data, { token: token!, signal: signal! })
         if (notYet) await putBack(queue, job, token!, notYet)
@@ -182,6 +199,7 @@ function consume(queue: Queue, keys: Keys, options: ServeOptions): Consumer {
         if (isGraceOver) await handBack(job, token!)
         throw error
       } finally {
+        letGo()
         underway.delete(stepId)
         unwanted.delete(stepId)
       }
@@ -191,7 +209,8 @@ function consume(queue: Queue, keys: Keys, options: ServeOptions): Consumer {
       prefix: keys.prefix,
       name: options.workerId,
       concurrency: options.concurrency,
-      lockDuration: LEASE_MS,
+      lockDuration: options.leases.leaseMs,
+      skipLockRenewal: true,
       stalledInterval: STALL_CHECK_MS,
       // Our own count of starts bounds a step that kills its workers; BullMQ's would lose the job.
       maxStalledCount: 1_000_000,
@@ -200,9 +219,6 @@ function consume(queue: Queue, keys: Keys, options: ServeOptions): Consumer {
     },
   )
   worker.on('error', options.onError)
-  worker.on('lockRenewalFailed', (stepIds) => {
-    for (const stepId of stepIds) worker.cancelJob(stepId, 'the lease was lost')
-  })
   return {
     jobs: () => [...underway.values()].map((step) => step.jobId),
     abort(jobId) {
@@ -242,12 +258,15 @@ async function handBack(job: QueuedJob<StepRef>, token: string): Promise<never> 
 }
 
 async function drain(worker: Worker, graceMs: number, onGraceOver: () => void): Promise<void> {
-  const finished = worker.close()
-  const graceOver = new Promise<'over'>((resolve) => {
-    setTimeout(() => resolve('over'), graceMs).unref()
-  })
-  if ((await Promise.race([finished, graceOver])) !== 'over') return
+  const finished = worker.close().then(() => 'finished' as const)
+  if (await within(graceMs, finished)) return
   onGraceOver()
-  worker.cancelAllJobs('the worker shuts down')
-  await worker.close(true)
+  worker.cancelAllJobs(HANDED_OVER)
+  if (await within(HAND_OVER_MS, finished)) return
+  // It waits for as long as Redis is away.
+  finished.catch(() => {})
+  worker
+    .getBackend()
+    .disconnectBlocking(false)
+    .catch(() => {})
 }

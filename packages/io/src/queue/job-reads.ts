@@ -36,6 +36,8 @@ export interface JobReads {
   /** Open jobs that the sweeper should look at, longest due first. */
   dueJobs(nowMs: number, limit: number): Promise<string[]>
   isLeased(step: StepRef): Promise<boolean>
+  /** Whether a worker still holds the lease on a step that it was given with this token. */
+  isLeasedBy(step: StepRef, token: string): Promise<boolean>
   /** The latest entries of a session, oldest first. */
   recentEntries(sessionId: string): Promise<SessionEntry[]>
 }
@@ -69,6 +71,10 @@ export function createJobReads(redis: Redis, keys: Keys): JobReads {
 
     async isLeased(step) {
       return (await redis.exists(keys.lock(queueOfStep(step), stepIdOf(step)))) === 1
+    },
+
+    async isLeasedBy(step, token) {
+      return (await redis.get(keys.lock(queueOfStep(step), stepIdOf(step)))) === token
     },
 
     async recentEntries(sessionId) {

@@ -154,19 +154,33 @@ describe('a step begins', () => {
     const at = open()
     const job = await at.submit()
     const go = { state: 'go', job, steps: [] }
-    expect(await at.store.begin(stepOf(job), WORKS)).toEqual({ ...go, starts: 1 })
-    expect(await at.store.begin(stepOf(job), WORKS)).toEqual({ ...go, starts: 2 })
+    const [w1, w2] = ['w1', 'w2'].map((worker) => ({ worker, atMs: expect.any(Number) }))
+    const first = await at.store.begin(stepOf(job), WORKS, 'w1')
+    expect(first).toEqual({ ...go, starts: 1, starters: [w1] })
+    const second = await at.store.begin(stepOf(job), WORKS, 'w2')
+    expect(second).toEqual({ ...go, starts: 2, starters: [w1, w2] })
     await commit(at, job, 'unleased', candidate(SMALL))
     const verify = stepOf(job, { step: 1, kind: 'verify', model: job.verifier })
-    const begun = await at.store.begin(verify, WORKS)
-    expect(begun).toEqual({ state: 'go', job, steps: [candidate(SMALL)], starts: 1 })
+    const begun = await at.store.begin(verify, WORKS, 'w1')
+    expect(begun).toEqual({ ...go, steps: [candidate(SMALL)], starts: 1, starters: [w1] })
+  })
+
+  test('and a start that its worker gives back does not count', async () => {
+    const at = open()
+    const job = await at.submit()
+    await at.store.begin(stepOf(job), WORKS, 'w1')
+    await at.store.begin(stepOf(job), WORKS, 'w2')
+    await at.store.giveBack(stepOf(job), 'w2')
+    await at.store.giveBack(stepOf(job, { step: 7 }), 'w2')
+    const begun = await at.store.begin(stepOf(job), WORKS, 'w3')
+    expect(begun).toMatchObject({ starts: 2, starters: [{ worker: 'w1' }, { worker: 'w3' }] })
   })
 
   test('and whoever waits for the job hears of it', async () => {
     const at = open()
     const job = await at.submit()
     await at.store.attach(job.id, 'gateway-2')
-    await at.store.begin(stepOf(job), WORKS)
+    await at.store.begin(stepOf(job), WORKS, 'w1')
     for (const gateway of ['gateway-1', 'gateway-2']) {
       const [[, fields]] = (await at.redis.xrange(at.keys.inbox(gateway), '-', '+')) as [
         [string, string[]],
@@ -179,11 +193,11 @@ describe('a step begins', () => {
     const at = open()
     const job = await at.submit({ chain: [SMALL] })
     const later = stepOf(job, { step: 1 })
-    expect(await at.store.begin(later, WORKS)).toEqual({ state: 'moved', job, steps: [] })
+    expect(await at.store.begin(later, WORKS, 'w1')).toEqual({ state: 'moved', job, steps: [] })
     await commit(at, job, 'unleased', failed(SMALL, 'network'))
-    expect(await at.store.begin(stepOf(job), WORKS)).toEqual({ state: 'done' })
+    expect(await at.store.begin(stepOf(job), WORKS, 'w1')).toEqual({ state: 'done' })
     const unknown = stepOf({ ...job, id: 'unknown' })
-    expect(await at.store.begin(unknown, WORKS)).toEqual({ state: 'gone' })
+    expect(await at.store.begin(unknown, WORKS, 'w1')).toEqual({ state: 'gone' })
   })
 })
 

@@ -5,6 +5,7 @@ import { endOf, headOf } from '@hyperguild/core/job-status.ts'
 import type { JobResult } from '@hyperguild/core/result.ts'
 import type { Step } from '@hyperguild/core/step.ts'
 import type { Redis } from 'ioredis'
+import { createDeadLetters, type DeadLetters, type Start } from './dead-letters.ts'
 import { createJobReads, type JobReads } from './job-reads.ts'
 import type { Keys } from './keys.ts'
 import { defineScripts } from './scripts.ts'
@@ -16,18 +17,21 @@ export type Fence = { leaseToken: string } | 'unleased' | 'override'
 export type CommitReply = 'ok' | 'moved' | 'done' | 'fenced' | 'gone'
 
 export type Begun =
-  | { state: 'go'; job: Job; steps: Step[]; starts: number }
+  | { state: 'go'; job: Job; steps: Step[]; starts: number; starters: Start[] }
   | { state: 'moved'; job: Job; steps: Step[] }
   | { state: 'done' | 'gone' }
 
 /** The record of jobs in Redis. Every change of a job is one script: all of it happens, or nothing. */
 export interface JobStore extends JobReads {
+  dead: DeadLetters
   /**
    * Answers with the id of the job that does the work: an earlier one, when the same call is open, or was named by its
    * caller. An empty gateway id waits for nothing.
    */
   submit(job: Job, gatewayId: string, lookAtMs: number): Promise<string>
-  begin(step: StepRef, event: JobEvent): Promise<Begun>
+  begin(step: StepRef, event: JobEvent, worker: string): Promise<Begun>
+  /** Takes a start back: the worker leaves the step to others, and did not die on it. */
+  giveBack(step: StepRef, worker: string): Promise<void>
   commit(
     at: { step: StepRef; job: Job; fence: Fence; lookAtMs: number },
     record: Step | null,
@@ -59,10 +63,16 @@ export function createJobStore(redis: Redis, keys: Keys, retentionMs: number): J
     submit: (job, gatewayId, lookAtMs) =>
       redis.hgSubmit(...submitArguments(keys, retentionMs, job, gatewayId, lookAtMs)),
 
-    async begin(step, event) {
+    dead: createDeadLetters(redis, keys),
+
+    async begin(step, event, worker) {
       const at = [keys.job(step.jobId), keys.steps(step.jobId), keys.waiters(step.jobId)]
-      const args = [step.jobId, step.step, inboxPrefix, JSON.stringify(event)]
+      const args = [step.jobId, step.step, inboxPrefix, JSON.stringify(event), worker]
       return begunFrom(await redis.hgBegin(...at, ...args))
+    },
+
+    async giveBack(step, worker) {
+      await redis.hgGiveBack(keys.job(step.jobId), step.step, worker)
     },
 
     async commit({ step, job, fence, lookAtMs }, record, advance) {
@@ -142,12 +152,13 @@ function submitArguments(
   ]
 }
 
-function begunFrom(reply: [string, string?, number?, ...string[]]): Begun {
-  const [state, job, starts, ...steps] = reply
+function begunFrom(reply: [string, string?, number?, string?, ...string[]]): Begun {
+  const [state, job, starts, starters, ...steps] = reply
   if (state === 'done' || state === 'gone') return { state }
   const record = {
     job: JSON.parse(job!) as Job,
     steps: steps.map((step) => JSON.parse(step) as Step),
   }
-  return state === 'go' ? { state, ...record, starts: starts! } : { state: 'moved', ...record }
+  if (state !== 'go') return { state: 'moved', ...record }
+  return { state, ...record, starts: starts!, starters: JSON.parse(starters!) as Start[] }
 }

@@ -33,6 +33,9 @@ export interface Keys {
   budgets(scope: string): string
   /** The leases of the steps that have a place at a model or backend. */
   places(scope: string): string
+  /** Ids of the steps that workers died on, scored by when they were given up; and what is known of each. */
+  dead: string
+  deadLetters: string
   lease(name: string): string
   /** BullMQ's own lock of a queued step; its value is the worker's token. */
   lock(queue: string, stepId: string): string
@@ -62,7 +65,18 @@ export function keysFor(namespace: string): Keys {
     breakers: `${prefix}:breakers`,
     budgets: (scope) => `${prefix}:budgets:${scope}`,
     places: (scope) => `${prefix}:places:${scope}`,
+    dead: `${prefix}:dead`,
+    deadLetters: `${prefix}:dead:letters`,
     lease: (name) => `${prefix}:lease:${name}`,
     lock: (queue, stepId) => `${prefix}:${queue}:${stepId}:lock`,
   }
+}
+
+/** The lease on a step, and the places where BullMQ notes which steps are under way and which seem stalled. */
+export function leaseKeysOf(
+  { prefix, lock }: Keys,
+  queue: string,
+  stepId: string,
+): [lease: string, active: string, stalled: string] {
+  return [lock(queue, stepId), `${prefix}:${queue}:active`, `${prefix}:${queue}:stalled`]
 }

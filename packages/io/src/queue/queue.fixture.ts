@@ -6,6 +6,7 @@ import { createBreakers } from './breakers.ts'
 import { createJobQueue } from './job-queue.ts'
 import { createJobStore } from './job-store.ts'
 import { type Keys, keysFor } from './keys.ts'
+import { type LeaseKeeper, startLeaseKeeper } from './lease-keeper.ts'
 import { connectRedis } from './redis.ts'
 
 export const RETENTION_MS = 3_600_000
@@ -39,6 +40,14 @@ export function openTestQueue({ redisUrl, atEnd }: TestContext) {
     queue,
     store,
     records: { store, queue, breakers, now, unservedMs: 30_000 },
+
+    /** What keeps the leases of a consumer. */
+    keepLeases(leaseMs?: number): LeaseKeeper {
+      const timing = leaseMs === undefined ? {} : { leaseMs }
+      const leases = startLeaseKeeper({ redisUrl, keys, onError: () => {}, ...timing })
+      atEnd(() => leases.close())
+      return leases
+    },
 
     /** Accepts a job, without queueing its first step. */
     async submit(changes: Partial<Job> = {}): Promise<Job> {

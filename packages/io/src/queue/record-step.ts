@@ -120,11 +120,7 @@ export async function commitAdvance(
 }
 
 /** Since when a job's next step could have begun. */
-export function readyAtMsOf(at: {
-  step: StepRef
-  job: Job
-  steps?: readonly Step[]
-}): number {
+export function readyAtMsOf(at: { step: StepRef; job: Job; steps?: readonly Step[] }): number {
   return at.step.notBeforeMs ?? at.steps?.at(-1)?.finishedAtMs ?? at.job.submittedAtMs
 }
 

@@ -6,18 +6,47 @@ export type RedisConnection = Redis
 /** BullMQ 6 needs 6.2; counting a principal's open jobs (ZINTERCARD) needs 7.0. */
 const OLDEST_VERSION = [7, 0] as const
 
+/** No answer for so long means that Redis is away, for whoever cannot wait. */
+const COMMAND_TIMEOUT_MS = 800
+const CONNECT_TIMEOUT_MS = 2_000
+const MOST_BACKOFF_MS = 2_000
+/** Refusals further apart than this are not the same trouble. */
+const REFUSALS_FORGOTTEN_MS = 10_000
+
 /**
- * One connection to Redis or Valkey that reconnects by itself, quickly, for as long as the process lives.
- * @param patience `fail_fast`: commands fail at once while Redis is away (gateways answer "busy" instead of hanging);
- *   `wait`: commands wait for Redis to come back (workers have nothing better to do).
+ * One connection to Redis or Valkey that reconnects by itself, quickly, for as long as the process lives; the name in the
+ * URL is looked up anew each time.
+ * @param patience `fail_fast`: commands fail within a second while Redis is away (gateways answer "busy" instead of
+ *   hanging); `wait`: commands wait for Redis to come back (workers have nothing better to do).
  */
 export function connectRedis(url: string, name: string, patience: 'fail_fast' | 'wait'): Redis {
   return new Redis(url, {
     connectionName: `hyperguild-${name}`,
     maxRetriesPerRequest: patience === 'wait' ? null : 1,
     enableOfflineQueue: patience === 'wait',
-    retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 2000),
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    maxLoadingRetryTime: MOST_BACKOFF_MS,
+    ...(patience === 'fail_fast' ? { commandTimeout: COMMAND_TIMEOUT_MS } : {}),
+    ...reconnectingFrom(patience),
   })
+}
+
+/** A server that became a replica is left for whatever the name stands for by then: that is how a failover looks. */
+function reconnectingFrom(patience: 'fail_fast' | 'wait') {
+  let refusals = 0
+  let lastRefusalMs = 0
+  const refusalsLately = () => (Date.now() - lastRefusalMs > REFUSALS_FORGOTTEN_MS ? 0 : refusals)
+  return {
+    reconnectOnError(error: Error): false | 1 | 2 {
+      if (!error.message.startsWith('READONLY')) return false
+      refusals = refusalsLately() + 1
+      lastRefusalMs = Date.now()
+      // 2 has the command sent again.
+      return patience === 'wait' ? 2 : 1
+    },
+    retryStrategy: (attempt: number) =>
+      Math.min(50 * 2 ** (attempt + refusalsLately()), MOST_BACKOFF_MS),
+  }
 }
 
 /**

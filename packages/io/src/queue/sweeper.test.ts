@@ -75,6 +75,7 @@ test.each([
   await at.queue.add(stepOf(job))
   const consumer = at.queue.serve(SMALL, {
     connection: at.connect(),
+    leases: at.keepLeases(),
     concurrency: 1,
     workerId: 'w1',
     onStep: end,
