@@ -2,7 +2,7 @@ import { RequestError } from '@hyperguild/core/errors.ts'
 import type { JobStatus } from '@hyperguild/core/job-status.ts'
 import type { JobResult } from '@hyperguild/core/result.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
-import { JobGone } from '@hyperguild/io/queue/inbox.ts'
+import { busyOnTrouble } from '@hyperguild/io/queue/redis-trouble.ts'
 import { type CallToolResult, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server'
 import { jobUri } from './job-uri.ts'
 
@@ -63,18 +63,33 @@ export class CallerLeft extends Error {}
  * Problems that the caller can mend are answers with our words; everything else is ours and says nothing.
  * @throws {ProtocolError} for what is no business of a model
  */
-export function errorAnswer(log: Logger, error: unknown): CallToolResult {
-  if (error instanceof ProtocolError) throw error
-  if (error instanceof JobGone) return problem(error.message)
+export function errorAnswer(log: Logger, thrown: unknown): CallToolResult {
+  if (thrown instanceof ProtocolError) throw thrown
+  const error = busyOnTrouble(thrown)
   if (error instanceof RequestError) {
     if (error.code === 'unknown_skill') throw invalidParams(error.message)
-    return problem(error.message)
+    return problem(withRetryTime(error))
   }
   throw internalError(log, error)
 }
 
+/** A model reads no headers. */
+function withRetryTime({ message, retryAfterMs }: RequestError): string {
+  if (retryAfterMs === undefined) return message
+  return `${message} (worth trying again in ${Math.ceil(retryAfterMs / 1000)} s)`
+}
+
 export function invalidParams(message: string): ProtocolError {
   return new ProtocolError(ProtocolErrorCode.InvalidParams, message)
+}
+
+/** For requests whose answer has no place for an error in words. */
+export function busy(error: RequestError): ProtocolError {
+  const { retryAfterMs } = error
+  return new ProtocolError(ProtocolErrorCode.InternalError, withRetryTime(error), {
+    code: 'busy',
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  })
 }
 
 export function internalError(log: Logger, error: unknown): ProtocolError {

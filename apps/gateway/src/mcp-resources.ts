@@ -1,5 +1,6 @@
 import { RequestError } from '@hyperguild/core/errors.ts'
 import { statusOf } from '@hyperguild/core/job-status.ts'
+import { busyOnTrouble } from '@hyperguild/io/queue/redis-trouble.ts'
 import {
   type McpServer,
   ResourceNotFoundError,
@@ -7,6 +8,7 @@ import {
 } from '@modelcontextprotocol/server'
 import { jobLog } from './job-log.ts'
 import { jobUri } from './job-uri.ts'
+import { busy } from './mcp-answers.ts'
 import type { McpSession } from './mcp-session.ts'
 import { list, readJob, readSession } from './operations.ts'
 
@@ -21,7 +23,11 @@ interface Shown {
 /** Jobs and sessions as things to read: `hyperguild://jobs/{id}`, its `/log` and `/patch`, `hyperguild://sessions/{id}`. */
 export function serveResources(server: McpServer, session: McpSession): void {
   const { deps, principal } = session
-  const latest = () => list(deps, principal, { limit: JOBS_LISTED })
+  const latest = () =>
+    list(deps, principal, { limit: JOBS_LISTED }).catch((thrown: unknown) => {
+      const error = busyOnTrouble(thrown)
+      throw error instanceof RequestError ? busy(error) : error
+    })
   const jobIds = async (begin: string) =>
     (await latest()).map((job) => job.job_id).filter((id) => id.startsWith(begin))
   const listed = async () => ({
@@ -105,8 +111,10 @@ async function read(row: Row, session: McpSession, uri: URL, id: string): Promis
   try {
     const text = await row.read(session, decodeURIComponent(id))
     if (text !== null) return { mimeType: row.mimeType, text }
-  } catch (error) {
+  } catch (thrown) {
+    const error = busyOnTrouble(thrown)
     if (!(error instanceof RequestError)) throw error
+    if (error.code === 'busy') throw busy(error)
   }
   throw new ResourceNotFoundError(uri.href)
 }

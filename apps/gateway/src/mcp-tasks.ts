@@ -1,6 +1,7 @@
 import { RequestError } from '@hyperguild/core/errors.ts'
 import { statusOf } from '@hyperguild/core/job-status.ts'
 import type { JobRecord } from '@hyperguild/io/queue/job-reads.ts'
+import { busyOnTrouble } from '@hyperguild/io/queue/redis-trouble.ts'
 import {
   type CallToolResult,
   type McpServer,
@@ -9,7 +10,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server'
 import * as z from 'zod'
-import { internalError, invalidParams, resultAnswer } from './mcp-answers.ts'
+import { busy, internalError, invalidParams, resultAnswer } from './mcp-answers.ts'
 import { followsTasks, type McpFixtures, type McpSession, TASKS } from './mcp-session.ts'
 import { cancel, readJob, status } from './operations.ts'
 
@@ -129,9 +130,12 @@ function timeText(ms: number): string {
   return new Date(ms).toISOString()
 }
 
-function taskError({ deps }: McpSession, error: unknown): ProtocolError {
+function taskError({ deps }: McpSession, thrown: unknown): ProtocolError {
+  const error = busyOnTrouble(thrown)
   if (error instanceof ProtocolError) return error
   // An id that is unknown, or somebody else's, is a bad parameter in the words of the extension.
-  if (error instanceof RequestError) return invalidParams(error.message)
+  if (error instanceof RequestError) {
+    return error.code === 'busy' ? busy(error) : invalidParams(error.message)
+  }
   return internalError(deps.log, error)
 }

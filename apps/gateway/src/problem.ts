@@ -1,6 +1,7 @@
 import type { RequestErrorCode } from '@hyperguild/core/errors.ts'
 import { RequestError } from '@hyperguild/core/errors.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
+import { busyOnTrouble } from '@hyperguild/io/queue/redis-trouble.ts'
 import type { Context } from 'hono'
 
 export type ProblemCode = RequestErrorCode | 'unauthorized' | 'internal'
@@ -13,6 +14,7 @@ const STATUS = {
   forbidden: 403,
   unknown_skill: 404,
   not_found: 404,
+  gone: 410,
   busy: 429,
   internal: 500,
 } as const satisfies Record<ProblemCode, number>
@@ -24,6 +26,7 @@ const TITLES = {
   forbidden: 'The token does not allow this',
   unknown_skill: 'No such skill',
   not_found: 'Not found',
+  gone: 'The job is lost',
   busy: 'Busy, try again',
   internal: 'The gateway failed',
 } as const satisfies Record<ProblemCode, string>
@@ -42,7 +45,8 @@ export function problem(c: Context, code: ProblemCode, detail: string): Response
 }
 
 /** What a thrown error tells its caller: what they can mend in words, everything else only that it is ours. */
-export function problemFrom(c: Context, error: unknown, log: Logger): Response {
+export function problemFrom(c: Context, thrown: unknown, log: Logger): Response {
+  const error = busyOnTrouble(thrown)
   if (error instanceof RequestError) {
     if (error.retryAfterMs !== undefined) {
       c.header('Retry-After', String(Math.ceil(error.retryAfterMs / 1000)))

@@ -15,6 +15,7 @@ export type RequestErrorCode =
   | 'unknown_skill'
   | 'unknown_model'
   | 'not_found'
+  | 'gone'
   | 'forbidden'
   | 'busy'
 
