@@ -1,8 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Scope } from '@hyperguild/core/principal.ts'
+import { createToken } from '@hyperguild/io/auth/token-file.ts'
 import { startEmbeddedRedis } from '@hyperguild/io/queue/embedded-redis.ts'
 import { expect, onTestFinished, test } from 'vitest'
+import { connectCaller } from './call-skill.ts'
 import { startTestFleet } from './test-fleet.ts'
 
 const CHAINS = 'verifier: claude-judge\ndefault_chain: [ollama/small, claude-big]\n'
@@ -26,8 +32,96 @@ test('a gateway lives, and is ready as long as its Redis answers', async () => {
   expect(await ask('/readyz')).toMatchObject([503, { status: 'not ready', redis: false }])
 })
 
+test('a gateway that cannot write the session log stays ready, and says what is wrong', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'hyperguild-test-sessions-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  await writeFile(join(folder, 'no-folder'), '')
+  const fleet = await startTestFleet({
+    ...COMMON,
+    environment: {
+      SUPERVISOR_SESSIONS_DIR: join(folder, 'no-folder', 'sessions'),
+      HYPERGUILD_UNSERVED_MS: '20',
+    },
+  })
+  const call = await connectCaller(fleet)
+  await call('debug', { project_root: await fleet.writeProject({ 'a.js': '' }), error: 'E1' })
+  const failing = { status: 'ok', redis: true, recorder: { waiting: 1, problem: 'ENOTDIR' } }
+  let answer: Response
+  let health: unknown
+  do {
+    answer = await fetch(`${fleet.url}/readyz`)
+    health = await answer.json()
+  } while (JSON.stringify(health) !== JSON.stringify(failing))
+  expect(answer.status).toBe(200)
+  const metrics = await (await fetch(`${fleet.url}/metrics`)).text()
+  expect(metrics).toContain('\nhyperguild_recorder_lag_entries 1\n')
+  expect(metrics).toContain('\nhyperguild_recorder_failing 1\n')
+})
+
+/** A proxy that puts a gateway under a prefix, as an ingress that rewrites paths does. */
+async function startProxy(prefix: string, gatewayUrl: () => string): Promise<string> {
+  const proxy = createServer((request, response) => {
+    const path = request.url!
+    if (!path.startsWith(prefix)) return response.writeHead(404).end()
+    const answer = fetch(gatewayUrl() + path.slice(prefix.length), { redirect: 'manual' })
+    return void answer.then(async (got) => {
+      const headers = { location: got.headers.get('location') ?? '' }
+      response.writeHead(got.status, {
+        'content-type': got.headers.get('content-type') ?? '',
+        ...(headers.location ? headers : {}),
+      })
+      response.end(Buffer.from(await got.arrayBuffer()))
+    })
+  })
+  await once(proxy.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => {
+    proxy.closeAllConnections()
+    proxy.close()
+  })
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}${prefix}`
+}
+
 test('the board is a page whose parts load and which shows the queue of every model', async () => {
   const { url } = await startTestFleet(COMMON)
+  await expectBoardAt(url)
+})
+
+test('behind a proxy that puts the gateway under a path the board loads all the same', async () => {
+  let gatewayUrl = ''
+  const url = await startProxy('/guild', () => gatewayUrl)
+  const fleet = await startTestFleet({
+    ...COMMON,
+    environment: { HYPERGUILD_PUBLIC_URL: url },
+  })
+  gatewayUrl = fleet.url
+  await expectBoardAt(url)
+  const slashed = await fetch(`${url}/board/`, { redirect: 'manual' })
+  expect(new URL(slashed.headers.get('location')!, url).href).toBe(`${url}/board`)
+})
+
+test('only who may operate sees metrics and board', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'hyperguild-test-tokens-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'tokens.yaml')
+  const create = (name: string, scopes: readonly Scope[]) =>
+    createToken(file, { name, scopes }, Date.now())
+  const [user, operator] = [create('ann', ['call']), create('ops', ['operate'])]
+  const { url } = await startTestFleet({
+    ...COMMON,
+    environment: { HYPERGUILD_TOKENS_FILE: file },
+  })
+  for (const path of ['/metrics', '/board']) {
+    const statusFor = async (token?: string) => {
+      const headers = token ? { authorization: `Bearer ${token}` } : undefined
+      return (await fetch(url + path, headers ? { headers } : {})).status
+    }
+    expect([await statusFor(), await statusFor(user), await statusFor(operator)]).toEqual([
+      401, 403, 200,
+    ])
+  }
+})
+
+async function expectBoardAt(url: string): Promise<void> {
   const page = await fetch(`${url}/board`)
   expect(page.status).toBe(200)
   const html = await page.text()
@@ -52,4 +146,4 @@ test('the board is a page whose parts load and which shows the queue of every mo
     ['cloud.claude-big', true],
     ['cloud.claude-judge', true],
   ])
-})
+}

@@ -1,12 +1,15 @@
 import { SCOPES } from '@hyperguild/core/principal.ts'
+import type { Metrics } from '@hyperguild/io/metrics/metrics.ts'
 import { createMcpHonoApp } from '@modelcontextprotocol/hono'
 import type { Hono } from 'hono'
 import { type AuthOptions, authenticate, requireScope } from './auth.ts'
 import { isLoopbackHost, METADATA_PATH } from './auth-options.ts'
 import { mountBoard } from './board.ts'
 import type { GatewayDeps } from './deps.ts'
+import type { Health } from './health.ts'
 import { mountMcp } from './mcp.ts'
 import type { McpOptions } from './mcp-session.ts'
+import { mountMetrics } from './metrics-route.ts'
 import { openApiDocument } from './openapi.ts'
 import { createRest } from './rest.ts'
 
@@ -19,8 +22,8 @@ export interface AppOptions {
   /** Who issues tokens that are verified by key, for the metadata. */
   issuer: string | undefined
   mcp: McpOptions
-  /** Whether Redis answers now. */
-  isRedisUp(): Promise<boolean>
+  metrics: Metrics
+  health(): Promise<Health>
 }
 
 /** The gateway's HTTP surface. What stands before `authenticate` is open: health, metadata, documentation. */
@@ -28,8 +31,8 @@ export async function createApp(deps: GatewayDeps, options: AppOptions): Promise
   const app = createMcpHonoApp({ host: options.host, ...namesOf(options) })
   app.get('/livez', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
-    const redis = await options.isRedisUp()
-    return c.json({ status: redis ? 'ok' : 'not ready', redis }, redis ? 200 : 503)
+    const health = await options.health()
+    return c.json(health, health.redis ? 200 : 503)
   })
   const openApi = openApiDocument(deps.skills, options.version)
   app.get('/openapi.json', (c) => c.json(openApi))
@@ -38,12 +41,20 @@ export async function createApp(deps: GatewayDeps, options: AppOptions): Promise
   app.get(`${METADATA_PATH}/mcp`, (c) => c.json(metadata))
 
   const guard = authenticate(options.auth)
-  for (const path of ['/mcp', '/v1', '/board']) app.use(path, guard).use(`${path}/*`, guard)
+  for (const path of ['/mcp', '/v1', '/board', '/metrics']) {
+    app.use(path, guard).use(`${path}/*`, guard)
+  }
   await mountMcp(app, deps, options.mcp)
   app.route('/v1', createRest(deps))
-  app.use('/board', requireScope('operate')).use('/board/*', requireScope('operate'))
-  mountBoard(app, deps, '/board')
+  for (const path of ['/board', '/board/*', '/metrics']) app.use(path, requireScope('operate'))
+  mountBoard(app, deps, { path: '/board', publicPrefix: prefixOf(options.publicUrl) })
+  mountMetrics(app, options.metrics, '/metrics')
   return app
+}
+
+/** What a proxy takes off the front of a path before it passes the request on; empty without one. */
+function prefixOf(publicUrl: string | undefined): string {
+  return publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/$/, '')
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc9728 */

@@ -6,10 +6,18 @@ import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
 import type { Hono } from 'hono'
 import type { GatewayDeps } from './deps.ts'
 
-/** Bull Board over every model's queue, to look at only: cleaning a queue would break its deduplication. */
-export function mountBoard(app: Hono, { queue, models }: GatewayDeps, path: string): void {
+/**
+ * Bull Board over every model's queue, to look at only: cleaning a queue would break its deduplication.
+ * @param at `publicPrefix` stands before `path` in the browser, where a proxy takes it off again
+ */
+export function mountBoard(
+  app: Hono,
+  { queue, models }: GatewayDeps,
+  at: { path: string; publicPrefix: string },
+): void {
+  const publicPath = at.publicPrefix + at.path
   const adapter = new HonoAdapter(serveStatic)
-  adapter.setBasePath(path)
+  adapter.setBasePath(at.path)
   createBullBoard({
     queues: modelsNamedIn(models).map(
       (model) => new BullMQAdapter(queue.queueFor(model), { readOnlyMode: true }),
@@ -17,6 +25,8 @@ export function mountBoard(app: Hono, { queue, models }: GatewayDeps, path: stri
     serverAdapter: adapter,
     options: { uiConfig: { boardTitle: 'hyperguild' } },
   })
-  app.route(path, adapter.registerPlugin())
-  app.get(`${path}/`, (c) => c.redirect(path))
+  app.route(at.path, adapter.registerPlugin())
+  // The files are found under the path we serve; the page is told the path the browser sees.
+  adapter.setBasePath(publicPath)
+  app.get(`${at.path}/`, (c) => c.redirect(publicPath))
 }

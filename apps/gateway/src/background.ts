@@ -1,0 +1,81 @@
+import { RequestError } from '@hyperguild/core/errors.ts'
+import type { NoteDraft } from '@hyperguild/core/note.ts'
+import { type Recorder, startRecorder } from '@hyperguild/io/log/recorder.ts'
+import type { Keys } from '@hyperguild/io/queue/keys.ts'
+import { isServed } from '@hyperguild/io/queue/presence.ts'
+import { startSweeper } from '@hyperguild/io/queue/sweeper.ts'
+import type { Redis } from 'ioredis'
+import type { GatewayDeps } from './deps.ts'
+
+export interface BackgroundWires {
+  redis: Redis
+  keys: Keys
+  gatewayId: string
+  /** A connection of its own, for the recorder. */
+  openBlocking(): Redis
+  onError(error: unknown): void
+}
+
+/** What no call waits for: looking after open jobs, and writing the session log. */
+export interface Background {
+  /** From here on this gateway may write the session log: it owns the brain, into which some entries bring notes. */
+  record(): void
+  /** Why the newest write of the session log failed, in a word such as ENOSPC; null when it did not. */
+  recorderProblem(): string | null
+  close(): Promise<void>
+}
+
+export function startBackground(deps: GatewayDeps, wires: BackgroundWires): Background {
+  const { redis, keys, onError } = wires
+  const served = (queue: string) => isServed(redis, keys, queue, deps.now())
+  const sweeper = startSweeper({ ...deps, isServed: served, onError })
+  let recorder: Recorder | undefined
+  let problem: string | null = null
+  let isClosed = false
+  return {
+    record() {
+      if (isClosed) return
+      recorder ??= startRecorder({
+        ...wires,
+        blocking: wires.openBlocking(),
+        sessionsDir: deps.sessionsDir,
+        recorderId: wires.gatewayId,
+        keepNotes: (notes) => keepNotes(deps, notes, onError),
+        onWritten() {
+          problem = null
+        },
+        onError(error) {
+          problem = wordFor(error)
+          onError(error)
+        },
+      })
+    },
+    recorderProblem: () => problem,
+    async close() {
+      isClosed = true
+      await sweeper.close()
+      await recorder?.close()
+    },
+  }
+}
+
+/** A note that the brain refuses is told and dropped: it would be refused for ever, and what follows it must go on. */
+async function keepNotes(
+  { brain }: GatewayDeps,
+  notes: readonly NoteDraft[],
+  onError: (error: unknown) => void,
+): Promise<void> {
+  if (!brain) throw new Error('another process owns the brain')
+  for (const note of notes) {
+    await brain.write(note).catch((error) => {
+      if (!(error instanceof RequestError)) throw error
+      onError(error)
+    })
+  }
+}
+
+/** Health is open to everybody, so paths stay out of it. */
+function wordFor(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : 'failed'
+}
