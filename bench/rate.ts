@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { type BenchFleet, STEPS_AT_ONCE } from './kit/fleet.ts'
 import { runJob, stepsOf, TWO_STEPS } from './kit/jobs.ts'
 import { cpuMsOf } from './kit/processes.ts'
@@ -41,6 +42,7 @@ async function measureRound(
   raw: RawQueues,
 ): Promise<Round> {
   const load = { lanes: JOBS_AT_ONCE, forMs: quick ? 700 : 2500 }
+  await untilLogged(fleet)
   const { perSecond: rawPerSecond } = await rateOf(load, (lane) => raw.runJob(lane))
   const redisBeforeUs = await redisCpuUs(fleet.redis)
   const before = cpuMsIn(fleet)
@@ -57,6 +59,11 @@ async function measureRound(
   }
 }
 
+/** What the fleet still has to write of finished jobs would slow down what is measured next. */
+async function untilLogged({ redis, keys }: BenchFleet): Promise<void> {
+  while ((await redis.xlen(keys.entries)) > 0) await pause(20)
+}
+
 function cpuMsIn({ processes }: BenchFleet): Record<string, number> {
   return Object.fromEntries(processes.map(({ name, pid }) => [name, cpuMsOf(pid) ?? 0]))
 }
@@ -67,7 +74,7 @@ function rowsOf(rounds: readonly Round[]): Row[] {
   return [
     { what: 'steps, two to a job', value: middle((r) => r.stepsPerSecond), unit: '/s' },
     {
-      what: 'BullMQ alone: jobs that do nothing',
+      what: 'BullMQ alone: jobs of 1 kB that do nothing',
       value: middle((r) => r.rawPerSecond),
       unit: '/s',
     },

@@ -3,6 +3,7 @@ import { startGateway } from '@hyperguild/gateway/gateway.ts'
 import { readEnvironment } from '@hyperguild/io/config/environment.ts'
 import { loadConfig } from '@hyperguild/io/config/load-config.ts'
 import { createLogger } from '@hyperguild/io/log/logger.ts'
+import { type Keys, keysFor } from '@hyperguild/io/queue/keys.ts'
 import { connectRedis, requireUsableRedis } from '@hyperguild/io/queue/redis.ts'
 import type { Redis } from 'ioredis'
 import type { Keep } from './scenario.ts'
@@ -12,8 +13,9 @@ const REDIS_TIMEOUT_MS = 10_000
 export interface GatewaySide {
   /** What the gateway's own functions take. */
   deps: GatewayDeps
-  /** A connection to look at Redis with. */
+  /** A connection to look at Redis with, and the names of what is there. */
   redis: Redis
+  keys: Keys
 }
 
 /** A second gateway, in this process, so that its own functions can be called and timed. */
@@ -31,5 +33,5 @@ export async function startGatewaySide(
   const { deps } = keep(
     await startGateway({ environment, config, log, redisUrl, version: 'bench' }),
   )
-  return { deps, redis }
+  return { deps, redis, keys: keysFor(environment.redisPrefix) }
 }

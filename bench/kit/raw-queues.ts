@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import type { StepRef } from '@hyperguild/core/advance.ts'
 import { searchPath } from '@hyperguild/io/config/environment.ts'
 import { startChild } from '@hyperguild/io/process/child-service.ts'
 import { connectRedis } from '@hyperguild/io/queue/redis.ts'
@@ -10,6 +9,9 @@ import type { Keep } from './scenario.ts'
 
 const WORKER = fileURLToPath(new URL('raw-worker.ts', import.meta.url))
 const QUEUES = ['one', 'two']
+
+/** About what one of our jobs holds. */
+const PAYLOAD = 'x'.repeat(1000)
 
 /** BullMQ alone: two queues with a worker process each, as the fleet's two pools, and one stream of notices. */
 export interface RawQueues {
@@ -37,9 +39,8 @@ export async function startRawQueues(
   return {
     async runJob(lane) {
       const jobId = `raw-${++count}`
-      const step: StepRef = { jobId, step: 0, kind: 'generate', model: 'none', attempt: 1, of: 1 }
       const done = notices.wait(jobId)
-      await queues[lane % queues.length]!.add(step.kind, step, { jobId })
+      await queues[lane % queues.length]!.add('nothing', { jobId, payload: PAYLOAD }, { jobId })
       await done
     },
   }

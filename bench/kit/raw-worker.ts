@@ -1,4 +1,3 @@
-import type { StepRef } from '@hyperguild/core/advance.ts'
 import { runService } from '@hyperguild/io/process/service.ts'
 import { connectRedis } from '@hyperguild/io/queue/redis.ts'
 import { Worker } from 'bullmq'
@@ -8,7 +7,7 @@ const [redisUrl, prefix, queue, inbox, concurrency] = process.argv.slice(2) as s
 // What BullMQ alone can do: each job does nothing but write the notice that it is done into one stream.
 await runService(async () => {
   const redis = connectRedis(redisUrl!, 'bench-raw', 'wait')
-  const worker = new Worker<StepRef>(
+  const worker = new Worker<{ jobId: string }>(
     queue!,
     async (job) => {
       await redis.xadd(inbox!, 'MAXLEN', '~', 10_000, '*', 'job', job.data.jobId)

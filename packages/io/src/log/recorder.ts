@@ -148,7 +148,7 @@ async function appendLines(path: string, deliveries: readonly Delivery[]): Promi
     await file.truncate((await readFile(path)).lastIndexOf(NEWLINE) + 1)
   }
   await file.appendFile(deliveries.map(({ entry }) => `${JSON.stringify(entry)}\n`).join(''))
-  await file.sync()
+  await file.datasync()
 }
 
 async function byteAt(file: FileHandle, position: number): Promise<number | undefined> {
