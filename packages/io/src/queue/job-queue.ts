@@ -6,6 +6,7 @@ import { within } from '../process/within.ts'
 import type { Workplace } from './endings.ts'
 import type { Keys } from './keys.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
+import { restOnTrouble } from './rest-on-trouble.ts'
 
 const STALL_CHECK_MS = 3_000
 /** How long steps may take to stop and go back to their queue before a worker goes without them. */
@@ -215,10 +216,12 @@ function consume(queue: Queue, keys: Keys, options: ServeOptions): Consumer {
       // Our own count of starts bounds a step that kills its workers; BullMQ's would lose the job.
       maxStalledCount: 1_000_000,
       drainDelay: 5,
+      runRetryDelay: 1_000,
       limiter: NO_LIMIT,
     },
   )
   worker.on('error', options.onError)
+  restOnTrouble(worker)
   return {
     jobs: () => [...underway.values()].map((step) => step.jobId),
     abort(jobId) {
