@@ -59,6 +59,17 @@ export const environmentSchema = z.object({
     'absolute directories, a colon between them; a project_root must lie under one',
   ),
   HYPERGUILD_HOST: named(text, '127.0.0.1', 'address the gateway listens on'),
+  HYPERGUILD_PROBE_PORT: named(
+    port,
+    '9464',
+    'port on which a worker tells of its health and its metrics; 0 for none',
+  ),
+  HYPERGUILD_PROBE_HOST: named(text, '127.0.0.1', 'address a worker does that on'),
+  HYPERGUILD_STALLED_SECONDS: named(
+    wholeNumber(1, 86_400),
+    '300',
+    'seconds for which work may wait at a worker with a free place before it counts as stalled',
+  ),
   HYPERGUILD_DATA_DIR: named(path, '.hyperguild', 'folder of what the fleet itself keeps'),
   HYPERGUILD_TOKENS_FILE: named(
     path,

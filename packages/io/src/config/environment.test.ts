@@ -43,6 +43,9 @@ test('an empty environment gives the documented defaults', () => {
     claude: { program: undefined, searchPath: '', token: undefined, configDir: undefined },
     roots: [],
     host: '127.0.0.1',
+    probePort: 9464,
+    probeHost: '127.0.0.1',
+    stalledSeconds: 300,
     dataDir: resolve('.hyperguild'),
     tokensFile: resolve('.hyperguild/tokens.yaml'),
     publicUrl: undefined,
@@ -75,6 +78,7 @@ test('an empty environment gives the documented defaults', () => {
     breakerOpenMs: 10_000,
     localConcurrency: 1,
     cloudConcurrency: 8,
+    drainMs: 5000,
   })
 })
 
@@ -264,6 +268,9 @@ test('the table of variables is the one the documentation prints', () => {
       "CLAUDE_CODE_OAUTH_TOKEN=",
       "HYPERGUILD_ROOTS=",
       "HYPERGUILD_HOST=127.0.0.1",
+      "HYPERGUILD_PROBE_PORT=9464",
+      "HYPERGUILD_PROBE_HOST=127.0.0.1",
+      "HYPERGUILD_STALLED_SECONDS=300",
       "HYPERGUILD_DATA_DIR=.hyperguild",
       "HYPERGUILD_TOKENS_FILE=<HYPERGUILD_DATA_DIR>/tokens.yaml",
       "HYPERGUILD_PUBLIC_URL=",
@@ -297,6 +304,7 @@ test('the table of variables is the one the documentation prints', () => {
       "HYPERGUILD_BREAKER_OPEN_MS=10000",
       "HYPERGUILD_LOCAL_CONCURRENCY=1",
       "HYPERGUILD_CLOUD_CONCURRENCY=8",
+      "HYPERGUILD_DRAIN_MS=5000",
       "REDIS_URL_FILE=",
       "LITELLM_API_KEY_FILE=",
       "ANTHROPIC_API_KEY_FILE=",
