@@ -15,8 +15,12 @@ import { attemptCostText, moneyLines } from './money.ts'
 import { outputLines } from './output-lines.ts'
 import { print, style, table, wrapped } from './terminal.ts'
 
-/** A first look must not set somebody's own model server to work: only what is configured is used. */
+/** A first look must not set somebody's own model server or login to work: only what is configured is used. */
 const NOT_SEARCHED = async () => []
+
+function withoutLogin(environment: Environment): Environment {
+  return { ...environment, claude: { ...environment.claude, configDir: undefined } }
+}
 
 /** Starts a fleet, lets it do the demo's jobs, shows each attempt as it happens, and stops everything again. */
 export async function demo(environment: Environment, asJson: boolean): Promise<number> {
@@ -25,7 +29,8 @@ export async function demo(environment: Environment, asJson: boolean): Promise<n
   const say = asJson ? () => {} : print
   await cp(fileURLToPath(SAMPLE_PROJECT), projectRoot, { recursive: true })
   say(style('bold', 'hyperguild demo: gateway, Redis, a local and a cloud worker on this machine'))
-  const models = await chooseModelSource(loadConfig(environment).models, environment, NOT_SEARCHED)
+  const config = loadConfig(environment).models
+  const models = await chooseModelSource(config, withoutLogin(environment), NOT_SEARCHED)
   if (models.kind === 'simulated') {
     say(
       style(

@@ -129,7 +129,7 @@ function withoutCloudKeys({ backends = {} }: ModelsConfig): Record<string, undef
     kind === 'anthropic' && key_env !== undefined ? [key_env] : [],
   )
   return Object.fromEntries(
-    ['ANTHROPIC_API_KEY', ...own].flatMap((name) => [
+    ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN', ...own].flatMap((name) => [
       [name, undefined],
       [`${name}_FILE`, undefined],
     ]),

@@ -3,7 +3,7 @@ import { readEnvironment } from '@hyperguild/io/config/environment.ts'
 import type { FoundServer } from '@hyperguild/io/models/discover.ts'
 import { describe, expect, test } from 'vitest'
 import { chooseModelSource } from './model-source.ts'
-import { sourceLines } from './start.ts'
+import { claudeLines, sourceLines } from './start.ts'
 
 const config: ModelsConfig = {
   verifier: 'claude-sonnet-4-6',
@@ -41,6 +41,16 @@ describe('configured models are used', () => {
     expect(await choose(key)).toEqual({ kind: 'configured' })
     expect(await choose(key, [{ ...ollama, models: ['other:7b'] }])).toEqual({ kind: 'configured' })
   })
+})
+
+test('Claude Code with access of its own is as good as a cloud key', async () => {
+  const claude = { HYPERGUILD_CLAUDE_PATH: process.execPath, CLAUDE_CODE_OAUTH_TOKEN: 'token' }
+  expect(await choose(claude)).toEqual({ kind: 'configured' })
+  expect(await choose(claude, [ollama])).toMatchObject({ kind: 'found' })
+  expect(claudeLines(config, readEnvironment(claude))).toEqual([
+    '  Claude Code    does the work of claude-sonnet-4-6',
+  ])
+  expect(claudeLines(config, readEnvironment({ ...claude, ...key }))).toEqual([])
 })
 
 describe('a server that was found', () => {

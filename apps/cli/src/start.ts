@@ -1,7 +1,8 @@
-import type { ModelsConfig } from '@hyperguild/core/models-config.ts'
+import { type ModelsConfig, modelsNamedIn } from '@hyperguild/core/models-config.ts'
 import type { Environment } from '@hyperguild/io/config/environment.ts'
 import { loadConfig } from '@hyperguild/io/config/load-config.ts'
 import type { FoundServer } from '@hyperguild/io/models/discover.ts'
+import { findEndpoint } from '@hyperguild/io/models/endpoints.ts'
 import { defaultRoots, startFleet } from './fleet.ts'
 import { untilInterrupted } from './interrupt.ts'
 import { chooseModelSource, type ModelSource, servedOf, variablesFor } from './model-source.ts'
@@ -24,6 +25,7 @@ export async function start(environment: Environment): Promise<number> {
   })
   print(style('bold', 'The fleet is up.'))
   for (const line of sourceLines(models, config)) print(style('yellow', line))
+  if (models.kind !== 'simulated') for (const line of claudeLines(config, environment)) print(line)
   print(`  MCP endpoint   ${fleet.url}/mcp`)
   print(`  board          ${fleet.url}/board`)
   print(`  projects under ${fleet.roots.join(', ')}`)
@@ -59,6 +61,15 @@ export function sourceLines(source: ModelSource, config: ModelsConfig): string[]
         ),
       ]
   }
+}
+
+/** Whose account pays is worth a line, above all where nobody chose it. */
+export function claudeLines(config: ModelsConfig, environment: Environment): string[] {
+  const served = modelsNamedIn(config).filter((model) => {
+    const endpoint = findEndpoint(config, environment, model)
+    return typeof endpoint !== 'string' && endpoint.claudeCode !== null
+  })
+  return served.length === 0 ? [] : [`  Claude Code    does the work of ${served.join(', ')}`]
 }
 
 function assignments(server: FoundServer): string {

@@ -161,6 +161,33 @@ describe('a next step is told for', () => {
     expect(text).toMatch(/FAIL {2}claude-x: no access .*\n {6}set ANTHROPIC_API_KEY/)
   })
 
+  test('Claude Code, where it does the work of a model: its version, and whether it has access', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hyperguild-doctor-claude-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const program = join(folder, 'claude')
+    await writeFile(program, '#!/bin/sh\necho "2.1.330 (Claude Code)"\n', { mode: 0o755 })
+    const yaml = `${chain('claude-x')}models: { claude-x: { executor: claude-code } }\n`
+    const variables = { HYPERGUILD_CLAUDE_PATH: program, CLAUDE_CODE_OAUTH_TOKEN: 'token' }
+    const claudeIn = (report: DoctorReport) => report.machine.find(({ what }) => what === 'claude')
+
+    const signedIn = await reportOn(yaml, variables)
+    expect(claudeIn(signedIn)).toMatchObject({
+      state: 'ok',
+      detail: `no ANTHROPIC_API_KEY; 2.1.330 (Claude Code) at ${program}`,
+    })
+    expect(signedIn.servers).toMatchObject({
+      backends: [],
+      models: [{ model: 'claude-x', backend: 'claude-code', state: 'unknown', findings: [] }],
+    })
+    const signedOut = await reportOn(yaml, { HYPERGUILD_CLAUDE_PATH: program })
+    expect(claudeIn(signedOut)?.detail).toMatch(/Claude Code has no access$/)
+    expect(adviceIn(signedOut)).toEqual([
+      expect.stringMatching(/^claude-x: Claude Code has no access -> set ANTHROPIC_API_KEY, or/),
+    ])
+    await writeFile(program, 'no program')
+    expect(claudeIn(await reportOn(yaml, variables))?.state).toBe('warning')
+  })
+
   test('a configuration that cannot be read', async () => {
     const report = await reportOn('verifer: x\n')
     expect(report.servers).toBeNull()

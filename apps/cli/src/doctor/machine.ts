@@ -1,4 +1,6 @@
+import { HOSTED_URLS } from '@hyperguild/core/backend-kinds.ts'
 import { ConfigError } from '@hyperguild/core/errors.ts'
+import { findClaudeCode, findClaudeProgram } from '@hyperguild/io/claude-code/find-claude.ts'
 import { type Environment, searchPath } from '@hyperguild/io/config/environment.ts'
 import { checkConfig } from '@hyperguild/io/config/load-config.ts'
 import { findProgram } from '@hyperguild/io/process/find-program.ts'
@@ -71,14 +73,23 @@ async function examineSandbox({ sandbox }: Environment): Promise<Finding> {
   }
 }
 
-/** Claude Code is optional: only a `claude-*` model without a key needs it. */
-function examineClaude({ anthropicApiKey }: Environment): Finding {
-  const program = findProgram('claude')
-  const key = anthropicApiKey === undefined ? 'no ANTHROPIC_API_KEY' : 'ANTHROPIC_API_KEY is set'
-  return fine(
-    'claude',
-    `${key}; Claude Code ${program === null ? 'is not installed' : `at ${program}`}`,
-  )
+/** Claude Code is optional: only models.yaml, or `claude-*` models without a key, ask for it. */
+async function examineClaude({
+  anthropicApiKey: apiKey,
+  anthropicBaseUrl: url = HOSTED_URLS.anthropic!,
+  claude,
+}: Environment): Promise<Finding> {
+  const key = apiKey === undefined ? 'no ANTHROPIC_API_KEY' : 'ANTHROPIC_API_KEY is set'
+  const program = findClaudeProgram(claude)
+  if (program === null) return fine('claude', `${key}; Claude Code is not installed`)
+  const version = await programVersion(program)
+  if (version === null) {
+    const detail = `${key}; Claude Code at ${program} does not run`
+    return warning('claude', detail, 'install it anew, or name another in HYPERGUILD_CLAUDE_PATH')
+  }
+  const found = findClaudeCode(claude, { url, apiKey })
+  const access = typeof found === 'string' ? `; ${found.split('; ')[0]}` : ''
+  return fine('claude', `${key}; ${version} at ${program}${access}`)
 }
 
 function examineConfig(environment: Environment): Finding {

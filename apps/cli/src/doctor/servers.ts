@@ -13,7 +13,7 @@ import { type Finding, fine, problem, warning } from './finding.ts'
 /** One model of models.yaml at its server. */
 export interface ModelRow {
   model: string
-  /** Null when no server is known for it. */
+  /** `claude-code` when Claude Code does its work; null when no server is known for it. */
   backend: string | null
   servedName: string | null
   state: 'warm' | 'cold' | 'unknown' | 'missing' | 'no server'
@@ -43,9 +43,12 @@ export async function examineServers(
 ): Promise<ServersReport> {
   const models = modelsNamedIn(config)
   const endpointOf = (model: string) => findEndpoint(config, environment, model)
-  const callable = models.filter((model) => typeof endpointOf(model) !== 'string')
+  const isOverApi = (model: string) => {
+    const endpoint = endpointOf(model)
+    return typeof endpoint !== 'string' && endpoint.claudeCode === null
+  }
   const looks = await Promise.all(
-    backendsServing(config, environment, callable).map(async (backend) => {
+    backendsServing(config, environment, models.filter(isOverApi)).map(async (backend) => {
       const server = withKey(backend, environment)
       return { backend, probe: await probeBackend(server, { timeoutMs: PROBE_TIMEOUT_MS }) }
     }),
@@ -54,6 +57,7 @@ export async function examineServers(
     models.map(async (model) => {
       const endpoint = endpointOf(model)
       if (typeof endpoint === 'string') return unservedRow(model, endpoint)
+      if (endpoint.claudeCode) return claudeRow(endpoint)
       const probe = looks.find(({ backend }) => backend.name === endpoint.backend.name)!.probe
       return lookedUpRow(endpoint, probe, config.llama_swap_url)
     }),
@@ -86,6 +90,19 @@ function unservedRow(model: string, why: string): ModelRow {
     contextTokens: null,
     capabilities: null,
     findings: [problem(model, detail!, rest.join('; '))],
+  }
+}
+
+/** Claude Code reaches its server by itself, and what the model can do there is known. */
+function claudeRow({ model, servedName, settings }: Endpoint): ModelRow {
+  return {
+    model,
+    backend: 'claude-code',
+    servedName,
+    state: 'unknown',
+    contextTokens: settings.contextTokens,
+    capabilities: null,
+    findings: [],
   }
 }
 
@@ -181,7 +198,7 @@ async function callModels(
   const capabilitiesOf = createCapabilityProbe(chat)
   for (const row of rows) {
     const endpoint = endpointOf(row.model)
-    if (typeof endpoint === 'string' || !mayCall(row, whom)) continue
+    if (typeof endpoint === 'string' || endpoint.claudeCode || !mayCall(row, whom)) continue
     row.capabilities = await capabilitiesOf(row.model, AbortSignal.timeout(CALL_TIMEOUT_MS))
     row.findings.push(...capabilityFindings(row.model, row.capabilities, endpoint.settings.tools))
   }
