@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type BenchFleet, STEPS_AT_ONCE } from './kit/fleet.ts'
-import { runJob, stepsOf, TWO_STEPS } from './kit/jobs.ts'
+import { COURSES, runJob, stepsOf, TWO_STEPS } from './kit/jobs.ts'
 import { cpuMsOf } from './kit/processes.ts'
 import { type RawQueues, startRawQueues } from './kit/raw-queues.ts'
 import { redisCpuUs } from './kit/redis-cpu.ts'
@@ -11,7 +11,7 @@ const JOBS_AT_ONCE = 200
 const SHARE_OF_RAW = 0.5
 const REDIS_US_PER_JOB = 450
 const ROUNDS = 3
-const STEPS = stepsOf(TWO_STEPS)
+const STEPS_PER_JOB = COURSES.reduce((sum, course) => sum + stepsOf(course), 0) / COURSES.length
 
 /** Many jobs at a time, and what BullMQ alone does on the same Redis with as many workers, turn and turn about. */
 export const rate: Scenario = {
@@ -29,11 +29,10 @@ export const rate: Scenario = {
 }
 
 interface Round {
-  stepsPerSecond: number
   rawPerSecond: number
-  redisUsPerJob: number
-  /** Of each process of the fleet; 0 where the system does not tell. */
-  cpuUsPerJob: Readonly<Record<string, number>>
+  stepsPerSecond: number
+  /** Processor time of each process for a job that one model does and one judges, in microseconds. */
+  cpuUs: Readonly<Record<string, number>>
 }
 
 async function measureRound(
@@ -41,21 +40,20 @@ async function measureRound(
   fleet: BenchFleet,
   raw: RawQueues,
 ): Promise<Round> {
-  const load = { lanes: JOBS_AT_ONCE, forMs: quick ? 700 : 2500 }
+  const load = { lanes: JOBS_AT_ONCE, forMs: quick ? 700 : 2000 }
   await untilLogged(fleet)
   const { perSecond: rawPerSecond } = await rateOf(load, (lane) => raw.runJob(lane))
-  const redisBeforeUs = await redisCpuUs(fleet.redis)
-  const before = cpuMsIn(fleet)
-  const jobs = await rateOf(load, () => runJob(fleet, TWO_STEPS))
-  const usedMs = Object.entries(cpuMsIn(fleet)).map(([name, ms]) => [name, ms - before[name]!])
-  const redisUs = (await redisCpuUs(fleet.redis)) - redisBeforeUs
+  let jobs = 0
+  const mixed = await rateOf(load, () => runJob(fleet, COURSES[jobs++ % COURSES.length]!))
+  await untilLogged(fleet)
+  const before = await cpuUsIn(fleet)
+  const { count } = await rateOf(load, () => runJob(fleet, TWO_STEPS))
+  const after = await cpuUsIn(fleet)
+  const cpuUs = Object.entries(after).map(([name, us]) => [name, (us - before[name]!) / count])
   return {
-    stepsPerSecond: jobs.perSecond * STEPS,
     rawPerSecond,
-    redisUsPerJob: redisUs / jobs.count,
-    cpuUsPerJob: Object.fromEntries(
-      usedMs.map(([name, ms]) => [name, (Number(ms) * 1000) / jobs.count]),
-    ),
+    stepsPerSecond: mixed.perSecond * STEPS_PER_JOB,
+    cpuUs: Object.fromEntries(cpuUs),
   }
 }
 
@@ -64,15 +62,26 @@ async function untilLogged({ redis, keys }: BenchFleet): Promise<void> {
   while ((await redis.xlen(keys.entries)) > 0) await pause(20)
 }
 
-function cpuMsIn({ processes }: BenchFleet): Record<string, number> {
-  return Object.fromEntries(processes.map(({ name, pid }) => [name, cpuMsOf(pid) ?? 0]))
+/** Of Redis as it tells itself, all its threads; of the others 0 where the system does not tell. */
+async function cpuUsIn({ processes, redis }: BenchFleet): Promise<Record<string, number>> {
+  const others = processes.map(({ name, pid }) => [name, (cpuMsOf(pid) ?? 0) * 1000])
+  return { ...Object.fromEntries(others), redis: await redisCpuUs(redis) }
 }
 
 function rowsOf(rounds: readonly Round[]): Row[] {
   const middle = (pick: (round: Round) => number) => median(rounds.map(pick))
-  const parts = Object.keys(rounds[0]!.cpuUsPerJob)
+  const cpuRow = (name: string): Row => ({
+    what: `processor time of the ${name}, per job of two steps`,
+    value: middle(({ cpuUs }) => cpuUs[name]!),
+    unit: 'us',
+    ...(name === 'redis' ? { limit: { atMost: REDIS_US_PER_JOB } } : {}),
+  })
   return [
-    { what: 'steps, two to a job', value: middle((r) => r.stepsPerSecond), unit: '/s' },
+    {
+      what: 'steps, in jobs of one, two and seven',
+      value: middle((r) => r.stepsPerSecond),
+      unit: '/s',
+    },
     {
       what: 'BullMQ alone: jobs of 1 kB that do nothing',
       value: middle((r) => r.rawPerSecond),
@@ -85,18 +94,6 @@ function rowsOf(rounds: readonly Round[]): Row[] {
       limit: { atLeast: SHARE_OF_RAW },
       note: `median of ${rounds.length} rounds, turn and turn about`,
     },
-    {
-      what: 'processor time of Redis per job',
-      value: middle((r) => r.redisUsPerJob),
-      unit: 'us',
-      limit: { atMost: REDIS_US_PER_JOB },
-    },
-    ...parts
-      .filter((name) => name !== 'redis')
-      .map((name) => ({
-        what: `processor time of the ${name} per job`,
-        value: middle((r) => r.cpuUsPerJob[name]!),
-        unit: 'us',
-      })),
+    ...Object.keys(rounds[0]!.cpuUs).map(cpuRow),
   ]
 }

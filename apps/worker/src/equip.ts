@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { callSettings } from '@hyperguild/core/backend.ts'
 import { callLimitsOf } from '@hyperguild/core/call-limits.ts'
+import { oncePerName } from '@hyperguild/core/once-per-name.ts'
 import { type Environment, searchPath } from '@hyperguild/io/config/environment.ts'
 import type { Config } from '@hyperguild/io/config/load-config.ts'
 import { chatThrough } from '@hyperguild/io/models/chat-model.ts'
@@ -12,6 +13,7 @@ import type { JobQueue } from '@hyperguild/io/queue/job-queue.ts'
 import { createJobStore } from '@hyperguild/io/queue/job-store.ts'
 import type { Keys } from '@hyperguild/io/queue/keys.ts'
 import { createRateLimits } from '@hyperguild/io/queue/rate-limits.ts'
+import type { JobRecords } from '@hyperguild/io/queue/record-step.ts'
 import type { RedisConnection } from '@hyperguild/io/queue/redis.ts'
 import { probeSandbox } from '@hyperguild/io/work/probe-sandbox.ts'
 import { findToolchain } from '@hyperguild/io/work/toolchain.ts'
@@ -20,24 +22,32 @@ import type { WorkerDeps } from './deps.ts'
 import type { PoolOptions } from './pool.ts'
 import { watchServers } from './watch-servers.ts'
 
+export interface WorkerWires extends Required<Pick<JobRecords, 'onCommitted'>> {
+  redis: RedisConnection
+  keys: Keys
+  queue: JobQueue
+  models: readonly string[]
+}
+
 /** Makes what a worker works with. */
 export async function equipWorker(
   { environment, config, log, tier, chat }: PoolOptions,
-  at: { redis: RedisConnection; keys: Keys; queue: JobQueue; models: readonly string[] },
+  wires: WorkerWires,
 ): Promise<WorkerDeps> {
-  const { redis, keys, queue, models } = at
+  const { redis, keys, queue, models, onCommitted } = wires
   const toolchain = findToolchain(searchPath())
   const sandbox = await probeSandbox(environment.sandbox, toolchain)
   const confinement = { level: sandbox.level, toolchain }
   const installed = installedFor(config, environment, models, confinement)
   const overApi = chat ?? chatThrough(endpointsFor(config.models, environment, models))
-  const limitsOf = (model: string) => callLimitsOf(config.models, environment, model)
+  const limitsOf = oncePerName((model) => callLimitsOf(config.models, environment, model))
   const records = {
     store: createJobStore(redis, keys, environment.retentionSeconds * 1000),
     queue,
     breakers: createBreakers(redis, keys, Date.now),
     now: Date.now,
     unservedMs: environment.unservedMs,
+    onCommitted,
     workerId: `${tier}-${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
   }
   const onError = (error: unknown) => log.warn({ err: error }, 'background_error')
@@ -48,7 +58,7 @@ export async function equipWorker(
     timeouts: environment,
     chat: chat ?? chatByExecutor(installed, overApi),
     claudeCode: chat ? () => null : claudeWorkFrom(installed),
-    settingsOf: (model) => callSettings(config.models, environment, model),
+    settingsOf: oncePerName((model) => callSettings(config.models, environment, model)),
     prices: { list: config.prices, models: config.models.models },
     skills: config.skills,
     roots: environment.roots,

@@ -7,6 +7,7 @@ import type {
 } from '@ai-sdk/provider'
 import type { CallSettings } from '@hyperguild/core/backend.ts'
 import type { ChatRequest } from '@hyperguild/core/chat.ts'
+import { oncePerName } from '@hyperguild/core/once-per-name.ts'
 import { Agent, fetch } from 'undici'
 import { anthropicCallOptions, openAiCallOptions, PROVIDER } from './call-options.ts'
 import type { Callee } from './classify-failure.ts'
@@ -50,7 +51,7 @@ function openAiSpeaker(server: Server, kind: OpenAiKind, fetchModel: Fetch): Spe
   return {
     callee,
     talksWhileLoading: dialect.talksWhileLoading,
-    model: oncePerName((name) => provider.chatModel(name)),
+    model: oncePerName((name) => provider.chatModel(name)), // making one builds its schemas, which is slow
     callOptions: (request, settings) => openAiCallOptions(request, settings, dialect),
   }
 }
@@ -87,12 +88,6 @@ export function fetchWithoutTimeLimits(): Fetch {
   const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0 })
   const fetchModel: typeof fetch = (input, init) => fetch(input, { ...init, dispatcher })
   return fetchModel as unknown as Fetch
-}
-
-/** Making a model builds schemas, which takes longer than everything else in a call to a fast server. */
-function oncePerName(make: (name: string) => LanguageModelV4): (name: string) => LanguageModelV4 {
-  const made = new Map<string, LanguageModelV4>()
-  return (name) => made.get(name) ?? made.set(name, make(name)).get(name)!
 }
 
 function addressOf({ url, urlSetting, keyEnv, name }: Server) {
