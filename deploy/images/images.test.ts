@@ -81,7 +81,11 @@ async function startWorker(tier: 'local' | 'cloud'): Promise<Container> {
   const worker = await start('worker', {
     args: ['--tier', tier],
     wholeProc: true,
-    environment: { HYPERGUILD_SANDBOX: 'bubblewrap', HYPERGUILD_PROBE_PORT: port },
+    environment: {
+      HYPERGUILD_SANDBOX: 'bubblewrap',
+      HYPERGUILD_PROBE_PORT: port,
+      HYPERGUILD_PROBE_HOST: '127.0.0.1',
+    },
   })
   await worker.said('worker_ready')
   return worker
@@ -171,6 +175,12 @@ test('a worker that is told to stop finishes its step first, and so does the gat
   expect(await answer).toMatchObject({ status: 'pass', model_used: 'claude-sonnet-4-6' })
   gateway.signal('SIGTERM')
   expect(await gateway.ended).toBe(0)
+})
+
+test('a gateway that would let in everybody who reaches its container does not start', async () => {
+  const gateway = await start('api')
+  expect(await gateway.ended).toBe(2)
+  expect(gateway.log()).toContain('no token is set')
 })
 
 test('where the container hides parts of /proc the worker says that it cannot confine tests, and stops', async () => {
