@@ -101,3 +101,12 @@ test('a failure is passed on as it came', async () => {
   const failure = new ModelFailure('overloaded', 'busy', { httpStatus: 529 })
   await expect(meterOn('claude-tiered', failure).chat(REQUEST, SIGNAL)).rejects.toBe(failure)
 })
+
+test('calls that were made without its chat are priced by the prompt of each as well', () => {
+  const meter = meterOn('claude-tiered')
+  for (const usage of [used(80), used(80)]) meter.book(usage, 1000)
+  expect(meter.spent(WORK)).toMatchObject({
+    usage: { inputTokens: 160 },
+    cost: { costUsd: 0.00016, basis: 'list' },
+  })
+})

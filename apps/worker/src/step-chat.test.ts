@@ -56,3 +56,14 @@ test('the load time is that of the call that loaded', async () => {
   expect(step.loadMs()).toBe(1200)
   expect((await callsOf(true, [reply])).step.loadMs()).toBeUndefined()
 })
+
+test('calls that a program made by itself are charged alike, together', async () => {
+  const usage = { ...NO_USAGE, inputTokens: 100, cacheReadTokens: 80, outputTokens: 7 }
+  const { step, charged } = await callsOf(false, [])
+  await step.count('m', [usage, usage, NO_USAGE])
+  await step.count('m', [usage])
+  expect(charged).toEqual([
+    ['m', { requests: 2, tokens: 54 }],
+    ['m', { requests: 1, tokens: 27 }],
+  ])
+})
