@@ -7,6 +7,7 @@ import type { Logger } from '@hyperguild/io/log/logger.ts'
 import type { Inbox } from '@hyperguild/io/queue/inbox.ts'
 import type { WorkerCard } from '@hyperguild/io/queue/presence.ts'
 import type { JobRecords } from '@hyperguild/io/queue/record-step.ts'
+import type { Intake } from './intake.ts'
 
 /** What a gateway works with; `gateway.ts` makes it. */
 export interface GatewayDeps extends JobRecords {
@@ -23,7 +24,8 @@ export interface GatewayDeps extends JobRecords {
   jobSeconds: number
   patience: Patience
   livingWorkers(): Promise<WorkerCard[]>
-  /** Lets a principal start one more job. @throws {RequestError} `busy`, with the time to wait */
-  admit(principal: string): Promise<void>
+  intake: Pick<Intake, 'admit' | 'safe'>
+  /** What a job may hold, with all it was given to read. */
+  jobBytes: number
   log: Logger
 }

@@ -4,7 +4,7 @@ import { CallerLeft, resultAnswer, runningAnswer, structured } from './mcp-answe
 import { createProgress, type Progress } from './mcp-progress.ts'
 import { followsTasks, type McpSession, type ToolAnswer } from './mcp-session.ts'
 import { createdTask } from './mcp-tasks.ts'
-import { type Followed, follow, lookUp, resultWithin, status, submit } from './operations.ts'
+import { type Followed, follow, lookUp, resultWithin, statusOrId, submit } from './operations.ts'
 
 type Input = Readonly<Record<string, unknown>>
 
@@ -71,7 +71,7 @@ async function hold(
     progress.stop()
     listening.stop()
   }
-  if (!signal.aborted) return runningAnswer(await status(deps, principal, job.id))
+  if (!signal.aborted) return runningAnswer(await statusOrId(deps, principal, job))
   if (session.hangingUpCancels) options.attendance.left(job.id)
   throw new CallerLeft()
 }

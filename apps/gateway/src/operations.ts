@@ -8,11 +8,13 @@ import type { JobResult, SessionEntry } from '@hyperguild/core/result.ts'
 import { cancelJob } from '@hyperguild/io/queue/cancel-job.ts'
 import type { Listening } from '@hyperguild/io/queue/inbox.ts'
 import type { JobRecord } from '@hyperguild/io/queue/job-reads.ts'
+import type { Wanted } from '@hyperguild/io/queue/quota.ts'
+import { redisTrouble } from '@hyperguild/io/queue/redis-trouble.ts'
 import { callKeyOf } from './call-key.ts'
 import type { GatewayDeps } from './deps.ts'
 import { lookupFor } from './lookups.ts'
 import { entriesFor } from './sessions.ts'
-import { requireSkill, submitJob } from './submit-job.ts'
+import { chainOf, requireSkill, submitJob } from './submit-job.ts'
 
 /** A call as it arrives: a skill's name and what its caller gave. */
 export interface Asked {
@@ -53,12 +55,19 @@ export async function submit(
 ): Promise<Submitted> {
   requireScope(principal, 'call')
   const skill = requireSkill(deps, asked)
-  await deps.admit(principal.name)
   const { input, waitSeconds, requestId } = splitInput(asked.input)
   const key = callKeyOf({ principal: principal.name, tool: skill.name, input, requestId })
   const call = { skill: skill.name, input, principal: principal.name }
+  await admit(deps, { principal: principal.name, model: chainOf(deps, skill, input)[0]! }, key)
   const identity = { callKey: key, named: requestId !== undefined }
   return { ...(await submitJob(deps, skill, { ...call, identity }, onEvent)), waitSeconds }
+}
+
+/** Whoever joins an open job starts none. */
+async function admit(deps: GatewayDeps, wanted: Wanted, callKey: string): Promise<void> {
+  await deps.intake.admit(wanted).catch(async (refusal: unknown) => {
+    if (!(await deps.store.isOpenCall(callKey))) throw refusal
+  })
 }
 
 /** Answers a skill of kind `lookup`. @throws {RequestError} when the call is not allowed or not valid */
@@ -135,6 +144,22 @@ export async function status(
   const { next } = advance(record.job, record.steps, null, record.job.submittedAtMs)
   const place = next && (await deps.queue.placeOf(next))
   return place === null ? found : { ...found, queue_position: place }
+}
+
+/** As `status`, for a caller who has been told nothing of its job yet: it gets at least the job's id while Redis is away. */
+export async function statusOrId(
+  deps: GatewayDeps,
+  principal: Principal,
+  job: Job,
+): Promise<JobStatus> {
+  try {
+    return await status(deps, principal, job.id)
+  } catch (error) {
+    const trouble = redisTrouble(error)
+    if (trouble === null) throw error
+    const known = statusOf({ job, steps: [], result: null, underway: null })
+    return { ...known, phase: `Redis does not say how far the job is: ${trouble}` }
+  }
 }
 
 /** Everything recorded of a job. @throws {RequestError} when there is no such job for this principal */

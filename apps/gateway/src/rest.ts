@@ -53,7 +53,7 @@ async function callSkill(deps: GatewayDeps, c: Context): Promise<Response> {
     const result = await operations.resultWithin(listening.result, timeoutMs, c.req.raw.signal)
     if (result) return c.json(result)
     c.header('Location', `/v1/jobs/${job.id}`)
-    return c.json(await operations.status(deps, principal, job.id), 202)
+    return c.json(await operations.statusOrId(deps, principal, job), 202)
   } finally {
     listening.stop()
   }

@@ -9,13 +9,18 @@ import { baselineFor, chainFor, verifyModeFor } from '@hyperguild/core/models-co
 import { notesAsMaterial } from '@hyperguild/core/note.ts'
 import type { SessionEntry } from '@hyperguild/core/result.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
+import { within } from '@hyperguild/io/process/within.ts'
 import { JobGone, type Listening } from '@hyperguild/io/queue/inbox.ts'
 import { queueStep } from '@hyperguild/io/queue/record-step.ts'
+import { redisTrouble } from '@hyperguild/io/queue/redis-trouble.ts'
 import type { GatewayDeps } from './deps.ts'
 import { ownEntries } from './sessions.ts'
 
 /** The sweeper's first look at a new job: soon, because the gateway may die before it queues the first step. */
 const FIRST_LOOK_MS = 5_000
+
+/** Longer is not waited for the queue: the sweeper does what it did not do. */
+const QUEUE_MS = 900
 
 /** The inputs that say what a task is about. */
 const TASK_TEXTS = ['spec', 'error', 'requirements', 'context']
@@ -62,16 +67,19 @@ export async function submitJob(
   onEvent: (event: JobEvent) => void,
 ): Promise<{ job: Job; listening: Listening; joined: boolean }> {
   const job = await jobFrom(deps, skill, call)
+  requireFitting(job, deps.jobBytes)
   const listening = deps.inbox.listen(job.id, onEvent)
   try {
     const firstLookMs = deps.now() + Math.min(FIRST_LOOK_MS, deps.unservedMs)
     const jobId = await deps.store.submit(job, deps.inbox.gatewayId, firstLookMs)
+    const safe = deps.intake.safe()
     if (jobId !== job.id) {
       listening.stop()
-      return await joinJob(deps, jobId, onEvent)
+      const [joined] = await Promise.all([joinJob(deps, jobId, onEvent), safe])
+      return joined
     }
-    const { next } = advance(job, [], null, deps.now())
-    if (next) await queueStep(deps, job, [], next)
+    // Work begins while the disk confirms; only the caller is told nothing before.
+    await Promise.all([queueFirst(deps, job), safe])
   } catch (error) {
     listening.stop()
     throw error
@@ -80,16 +88,39 @@ export async function submitJob(
   return { job, listening, joined: false }
 }
 
+/** The job is recorded by now: where its first step cannot be queued, the sweeper does it. */
+async function queueFirst(deps: GatewayDeps, job: Job): Promise<void> {
+  const { next } = advance(job, [], null, deps.now())
+  if (!next) return
+  const queued = queueStep(deps, job, [], next).catch((error: unknown) => {
+    if (redisTrouble(error) === null) throw error
+    deps.log.warn({ job: job.id, err: error }, 'first_step_left_to_sweeper')
+  })
+  await within(QUEUE_MS, queued)
+}
+
 async function joinJob(deps: GatewayDeps, jobId: string, onEvent: (event: JobEvent) => void) {
   const record = await deps.store.read(jobId)
   if (!record) throw new JobGone(jobId)
   return { job: record.job, listening: deps.inbox.follow(jobId, onEvent), joined: true }
 }
 
+/** The models that a call has tried, cheapest first. @throws {RequestError} when it names one that is not known */
+export function chainOf(
+  deps: Pick<GatewayDeps, 'models'>,
+  skill: Skill,
+  input: Call['input'],
+): readonly string[] {
+  return chainFor(deps.models, skill, pinnedIn(input))
+}
+
+function pinnedIn({ model }: Call['input']): string | undefined {
+  return typeof model === 'string' ? model : undefined
+}
+
 async function jobFrom(deps: GatewayDeps, skill: Skill, call: Call): Promise<Job> {
   const { input, principal, identity } = call
-  const pinned = typeof input.model === 'string' ? input.model : undefined
-  const chain = chainFor(deps.models, skill, pinned)
+  const chain = chainOf(deps, skill, input)
   const id = randomUUID()
   const sessionId = typeof input.session_id === 'string' ? input.session_id : undefined
   const entries = sessionId === undefined ? [] : await ownEntries(deps, principal, sessionId)
@@ -105,7 +136,7 @@ async function jobFrom(deps: GatewayDeps, skill: Skill, call: Call): Promise<Job
     chain,
     verifier: deps.models.verifier,
     baseline: baselineFor(deps.models, chain),
-    pinned: pinned !== undefined,
+    pinned: pinnedIn(input) !== undefined,
     verify: verifyModeFor(deps.models, skill) ?? skill.verify,
     delivers: skill.delivers,
     apply: input.apply !== false && typeof input.project_root === 'string' && !isRemote(input),
@@ -119,6 +150,17 @@ async function jobFrom(deps: GatewayDeps, skill: Skill, call: Call): Promise<Job
     patience: deps.patience,
     contextTokens: contextsOf(deps, chain),
   }
+}
+
+/** @throws {RequestError} when a job holds more than Redis should have to keep */
+function requireFitting(job: Job, limitBytes: number): void {
+  const bytes = Buffer.byteLength(JSON.stringify(job))
+  if (bytes <= limitBytes) return
+  const kilobytes = (count: number) => `${Math.ceil(count / 1024)} kB`
+  throw new RequestError(
+    'invalid_argument',
+    `the job holds ${kilobytes(bytes)} with what it was given to read, and ${kilobytes(limitBytes)} is the limit (HYPERGUILD_JOB_KB); send less of it, or begin a new session`,
+  )
 }
 
 /** What the models of a chain hold at once, where models.yaml says it. */

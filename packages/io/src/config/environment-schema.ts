@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import {
+  ackMode,
   flag,
   hosts,
   httpUrl,
@@ -94,9 +95,29 @@ export const environmentSchema = z.object({
     'jobs one principal may start in a minute',
   ),
   HYPERGUILD_OPEN_JOBS: named(
-    wholeNumber(1, 1_000_000),
+    wholeNumber(1, 1000),
     '200',
     'jobs one principal may have open at once',
+  ),
+  HYPERGUILD_QUEUE_LIMIT: named(
+    wholeNumber(1, 10_000_000),
+    '10000',
+    'steps that may wait for one model before new jobs that begin with it are refused',
+  ),
+  HYPERGUILD_JOB_KB: named(
+    wholeNumber(16, 65_536),
+    '8192',
+    'kilobytes a call may hold, and a job with all it was given to read',
+  ),
+  HYPERGUILD_KEPT_JOBS: named(
+    wholeNumber(1, 10_000_000),
+    '20000',
+    'finished jobs that are kept at most; the oldest go first',
+  ),
+  HYPERGUILD_ACK: named(
+    ackMode,
+    'fsync',
+    'fsync or memory: whether a job is acknowledged only once it is safe on the disk of Redis',
   ),
   HYPERGUILD_REDIS_PREFIX: named(redisPrefix, 'hg', 'first part of every Redis key'),
   HYPERGUILD_LOG_LEVEL: named(logLevel, 'info', 'lowest level that is logged, trace to silent'),

@@ -34,6 +34,7 @@ export const roots = text
   .transform((dirs) => dirs.map((dir) => resolve(dir)))
 export const logLevel = oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
 export const sandbox = oneOf(['auto', 'bubblewrap', 'landlock', 'none'])
+export const ackMode = oneOf(['fsync', 'memory'])
 export const localKind = oneOf(BACKEND_KINDS)
 export const isOn = oneOf(['on', 'off']).transform((value) => value === 'on')
 export const flag = oneOf(['1', 'on', 'off', '0']).transform(

@@ -54,6 +54,10 @@ test('an empty environment gives the documented defaults', () => {
     jwtAudience: undefined,
     callsPerMinute: 600,
     openJobs: 200,
+    queueLimit: 10_000,
+    jobBytes: 8_388_608,
+    keptJobs: 20_000,
+    ackMode: 'fsync',
     redisPrefix: 'hg',
     logLevel: 'info',
     unservedMs: 30_000,
@@ -108,6 +112,7 @@ test('every variable of the table changes what is read', () => {
     HYPERGUILD_BRAIN_OFFER: 'off',
     HYPERGUILD_READ_ONLY: 'on',
     HYPERGUILD_CONFORMANCE: '1',
+    HYPERGUILD_ACK: 'memory',
   }
   const urlFile = fileHolding('redis://127.0.0.1:6379')
   for (const { name } of ENVIRONMENT_VARIABLES) {
@@ -279,6 +284,10 @@ test('the table of variables is the one the documentation prints', () => {
       "HYPERGUILD_JWT_AUDIENCE=",
       "HYPERGUILD_CALLS_PER_MINUTE=600",
       "HYPERGUILD_OPEN_JOBS=200",
+      "HYPERGUILD_QUEUE_LIMIT=10000",
+      "HYPERGUILD_JOB_KB=8192",
+      "HYPERGUILD_KEPT_JOBS=20000",
+      "HYPERGUILD_ACK=fsync",
       "HYPERGUILD_REDIS_PREFIX=hg",
       "HYPERGUILD_LOG_LEVEL=info",
       "HYPERGUILD_UNSERVED_MS=30000",

@@ -27,6 +27,8 @@ export interface JobReads {
   list(options: ListOptions): Promise<JobSummary[]>
   /** Whether the job has a result, or no record any more. */
   isOver(jobId: string): Promise<boolean>
+  /** Whether an equal call has a job that is not over. */
+  isOpenCall(callKey: string): Promise<boolean>
   /** Whether any step of it was ever begun. */
   isBegun(jobId: string): Promise<boolean>
   /** The gateways that wait for it. */
@@ -60,6 +62,11 @@ export function createJobReads(redis: Redis, keys: Keys): JobReads {
     async isOver(jobId) {
       const key = keys.job(jobId)
       return (await redis.hexists(key, 'job')) === 0 || (await redis.hexists(key, 'result')) === 1
+    },
+
+    async isOpenCall(callKey) {
+      const jobId = await redis.get(keys.call(callKey))
+      return jobId !== null && (await redis.zscore(keys.open, jobId)) !== null
     },
 
     async isBegun(jobId) {

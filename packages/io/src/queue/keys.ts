@@ -37,6 +37,8 @@ export interface Keys {
   dead: string
   deadLetters: string
   lease(name: string): string
+  /** Written to see whether what came before it is on disk. */
+  ackMark: string
   /** BullMQ's own lock of a queued step; its value is the worker's token. */
   lock(queue: string, stepId: string): string
 }
@@ -67,6 +69,7 @@ export function keysFor(namespace: string): Keys {
     places: (scope) => `${prefix}:places:${scope}`,
     dead: `${prefix}:dead`,
     deadLetters: `${prefix}:dead:letters`,
+    ackMark: `${prefix}:ack`,
     lease: (name) => `${prefix}:lease:${name}`,
     lock: (queue, stepId) => `${prefix}:${queue}:${stepId}:lock`,
   }
