@@ -101,6 +101,47 @@ describe('over REST', () => {
     },
   )
 
+  test.each([
+    ['no JSON', '{', {}, 400, 'the body is not JSON'],
+    ['too much', `"${'x'.repeat(4_200_000)}"`, {}, 413, 'the body is larger than 4 MiB'],
+    ['for another site', '{}', { origin: 'https://evil.example' }, 403, /Origin is not let in/],
+    ['for nothing', '{}', {}, 404, /openapi\.json lists what there is/],
+  ])(
+    'a request with a body that is %s is a problem as well',
+    async (name, body, headers, status, detail) => {
+      const fleet = await startTestFleet({ script: SCRIPT, pools: [] })
+      const path = name === 'for nothing' ? '/v1/nothing' : '/v1/skills/spec'
+      const response = await fetch(`${fleet.url}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body,
+      })
+      expect(response.status).toBe(status)
+      expect(response.headers.get('content-type')).toBe('application/problem+json')
+      expect(await response.json()).toMatchObject({
+        status,
+        detail: expect.stringMatching(detail),
+      })
+    },
+  )
+
+  test('the steps of a job are told as they happen', async () => {
+    const fleet = await startTestFleet({ script: SCRIPT, pools: [] })
+    const body = { ...specOf(fleet, 'anything'), wait_seconds: 0 }
+    const called = await ask(fleet, 'POST', '/v1/skills/spec', { body })
+    const stream = await fetch(`${fleet.url}${called.headers.get('location')}/events`)
+    await fleet.startPool('local')
+    await fleet.startPool('cloud')
+    const text = await stream.text()
+    const events = [...text.matchAll(/^event: (\w+)\ndata: (.+)$/gm)]
+    expect(events.at(-1)?.[1]).toBe('done')
+    expect(events.slice(0, -1).map(([, , data]) => JSON.parse(data!).message)).toEqual([
+      expect.stringMatching(/^attempt 1\/\d: .* works$/),
+      expect.stringMatching(/^attempt 1\/\d: .* judges$/),
+      expect.stringMatching(/^attempt 1\/\d: .* accept: Fine\.$/),
+    ])
+  })
+
   test('the OpenAPI document describes every skill with the schema that checks its calls', async () => {
     const fleet = await startTestFleet({ script: SCRIPT, pools: [] })
     const { body } = await ask(fleet, 'GET', '/openapi.json')

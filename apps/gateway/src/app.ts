@@ -12,6 +12,7 @@ import type { McpOptions } from './mcp-session.ts'
 import { mountMetrics } from './metrics-route.ts'
 import { openApiDocument } from './openapi.ts'
 import { createRest } from './rest.ts'
+import { tellProblems } from './rest-problems.ts'
 
 export interface AppOptions {
   host: string
@@ -49,7 +50,7 @@ export async function createApp(deps: GatewayDeps, options: AppOptions): Promise
   for (const path of ['/board', '/board/*', '/metrics']) app.use(path, requireScope('operate'))
   mountBoard(app, deps, { path: '/board', publicPrefix: prefixOf(options.publicUrl) })
   mountMetrics(app, options.metrics, '/metrics')
-  return app
+  return tellProblems(app)
 }
 
 /** What a proxy takes off the front of a path before it passes the request on; empty without one. */

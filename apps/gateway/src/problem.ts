@@ -4,7 +4,7 @@ import type { Logger } from '@hyperguild/io/log/logger.ts'
 import { busyOnTrouble } from '@hyperguild/io/queue/redis-trouble.ts'
 import type { Context } from 'hono'
 
-export type ProblemCode = RequestErrorCode | 'unauthorized' | 'internal'
+export type ProblemCode = RequestErrorCode | 'unauthorized' | 'too_large' | 'internal'
 
 /** The HTTP status of each kind of problem; a new kind does not compile before it has one. */
 const STATUS = {
@@ -15,6 +15,7 @@ const STATUS = {
   unknown_skill: 404,
   not_found: 404,
   gone: 410,
+  too_large: 413,
   busy: 429,
   internal: 500,
 } as const satisfies Record<ProblemCode, number>
@@ -27,6 +28,7 @@ const TITLES = {
   unknown_skill: 'No such skill',
   not_found: 'Not found',
   gone: 'The job is lost',
+  too_large: 'The body is too large',
   busy: 'Busy, try again',
   internal: 'The gateway failed',
 } as const satisfies Record<ProblemCode, string>
