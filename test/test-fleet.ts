@@ -58,6 +58,7 @@ export async function startTestFleet(options: TestFleetOptions): Promise<TestFle
     HYPERGUILD_LOG_LEVEL: 'silent',
     SUPERVISOR_BRAIN_DIR: join(folder, '.brain'),
     SUPERVISOR_PORT: '0',
+    HYPERGUILD_PROBE_PORT: '0',
     LITELLM_BASE_URL: models.url,
     LLAMA_SWAP_URL: models.url,
     ANTHROPIC_API_KEY: 'simulated',

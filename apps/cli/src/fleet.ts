@@ -37,6 +37,8 @@ export interface FleetOptions {
   roots: readonly string[]
   /** Of the processes; their lines go to stderr. */
   logLevel: string
+  /** On which the local worker tells of itself, the cloud worker on the next one; they do not when it is absent. */
+  probePort?: number
 }
 
 /** Home is where projects are; an operator who wants less or more says so. */
@@ -100,6 +102,7 @@ async function startChildren(
     SUPERVISOR_SESSIONS_DIR: options.sessionsDir,
     SUPERVISOR_PORT: String(options.port),
     HYPERGUILD_LOG_LEVEL: options.logLevel,
+    HYPERGUILD_PROBE_PORT: '0',
     ...(models ? { LITELLM_BASE_URL: models.url, LLAMA_SWAP_URL: models.url } : {}),
     // The fixtures of the conformance suite only wait; they must not wait for each other.
     ...(options.environment.conformance ? { HYPERGUILD_LOCAL_CONCURRENCY: '64' } : {}),
@@ -107,6 +110,10 @@ async function startChildren(
   }
   const cloud = models ? { ANTHROPIC_API_KEY: 'simulated', ANTHROPIC_BASE_URL: models.url } : {}
   const keyless = withoutCloudKeys(loadConfig(options.environment).models)
+  const probesAt = (offset: number) =>
+    options.probePort === undefined
+      ? {}
+      : { HYPERGUILD_PROBE_PORT: String(options.probePort + offset) }
   const start = async (name: string, script: string, args: string[], own: NodeJS.ProcessEnv) =>
     keep(
       await startChild({
@@ -118,8 +125,8 @@ async function startChildren(
     )
   return Promise.all([
     start('gateway', GATEWAY, [], keyless),
-    start('local worker', WORKER, ['--tier', 'local'], keyless),
-    start('cloud worker', WORKER, ['--tier', 'cloud'], cloud),
+    start('local worker', WORKER, ['--tier', 'local'], { ...keyless, ...probesAt(0) }),
+    start('cloud worker', WORKER, ['--tier', 'cloud'], { ...cloud, ...probesAt(1) }),
   ])
 }
 

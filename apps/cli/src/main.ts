@@ -24,7 +24,12 @@ program
 program
   .command('start')
   .description('keep a fleet up on this machine: Redis, gateway, a local and a cloud worker')
-  .action(() => exitWith(async () => start(readEnvironment())))
+  .option(
+    '--probe-port <port>',
+    'where the local worker tells of its health and metrics; the cloud worker on the next port',
+    wholeNumber,
+  )
+  .action((options) => exitWith(async () => start(readEnvironment(), options)))
 
 program
   .command('check')

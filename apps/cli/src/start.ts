@@ -9,7 +9,10 @@ import { chooseModelSource, type ModelSource, servedOf, variablesFor } from './m
 import { print, style } from './terminal.ts'
 
 /** Keeps a fleet up on this machine until Ctrl-C, and says how to use it. */
-export async function start(environment: Environment): Promise<number> {
+export async function start(
+  environment: Environment,
+  options: { probePort?: number } = {},
+): Promise<number> {
   const interrupted = untilInterrupted()
   const config = loadConfig(environment).models
   const models = await chooseModelSource(config, environment)
@@ -22,6 +25,7 @@ export async function start(environment: Environment): Promise<number> {
     port: environment.port,
     roots: defaultRoots(environment),
     logLevel: environment.logLevel,
+    ...options,
   })
   print(style('bold', 'The fleet is up.'))
   for (const line of sourceLines(models, config)) print(style('yellow', line))

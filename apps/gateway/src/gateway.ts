@@ -2,29 +2,30 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { callSettings } from '@hyperguild/core/backend.ts'
 import { ConfigError } from '@hyperguild/core/errors.ts'
-import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
 import type { Environment } from '@hyperguild/io/config/environment.ts'
 import type { Config } from '@hyperguild/io/config/load-config.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
-import { countCommits, type Vocabulary } from '@hyperguild/io/metrics/count-commits.ts'
+import { countCommits, namesIn } from '@hyperguild/io/metrics/count-commits.ts'
+import type { Metrics } from '@hyperguild/io/metrics/metrics.ts'
+import { listen } from '@hyperguild/io/process/listen.ts'
 import type { Service } from '@hyperguild/io/process/service.ts'
 import { createBreakers } from '@hyperguild/io/queue/breakers.ts'
-import { openInbox } from '@hyperguild/io/queue/inbox.ts'
-import { createJobQueue } from '@hyperguild/io/queue/job-queue.ts'
-import { createJobStore } from '@hyperguild/io/queue/job-store.ts'
-import { keysFor } from '@hyperguild/io/queue/keys.ts'
+import { type Inbox, openInbox } from '@hyperguild/io/queue/inbox.ts'
+import { createJobQueue, type JobQueue } from '@hyperguild/io/queue/job-queue.ts'
+import { createJobStore, type JobStore } from '@hyperguild/io/queue/job-store.ts'
+import { type Keys, keysFor } from '@hyperguild/io/queue/keys.ts'
 import { livingWorkers } from '@hyperguild/io/queue/presence.ts'
-import { admitCall } from '@hyperguild/io/queue/quota.ts'
 import { connectRedis, requireUsableRedis } from '@hyperguild/io/queue/redis.ts'
+import type { Redis } from 'ioredis'
 import { type AppOptions, createApp } from './app.ts'
 import { type Attendance, createAttendance } from './attendance.ts'
 import { type AuthOptions, principalOf } from './auth.ts'
 import { authFrom } from './auth-options.ts'
 import { startBackground } from './background.ts'
-import { keepBrain } from './brain-keeper.ts'
+import { type BrainKeeper, keepBrain } from './brain-keeper.ts'
 import type { GatewayDeps } from './deps.ts'
 import { healthOf } from './health.ts'
-import { listen } from './listen.ts'
+import { type Intake, openIntake } from './intake.ts'
 import type { McpFixtures, McpOptions } from './mcp-session.ts'
 import { allTools } from './mcp-tools.ts'
 import { createGatewayMetrics } from './metrics-route.ts'
@@ -53,39 +54,20 @@ export async function startGateway(
   const redis = open('commands', 'fail_fast')
   await requireUsableRedis(redis, REDIS_TIMEOUT_MS)
   const keys = keysFor(environment.redisPrefix)
+  const intake = await openIntake({ environment, redis, keys, log })
   const store = createJobStore(redis, keys, environment.retentionSeconds * 1000)
   const queue = createJobQueue(redis, keys)
   const wires = { redis, keys, gatewayId, onError }
   const inbox = openInbox({ ...wires, blocking: open('inbox', 'wait'), store })
   const keeper = keepBrain(environment.brainDir, log)
   const metrics = createGatewayMetrics(config, { redis, keys, now: Date.now }, options.version)
-  const deps: GatewayDeps = {
-    store,
-    queue,
-    breakers: createBreakers(redis, keys, Date.now),
-    inbox,
-    skills: config.skills,
-    models: config.models,
-    settingsOf: (model) => callSettings(config.models, environment, model),
-    sessionsDir: environment.sessionsDir,
-    get brain() {
-      return keeper.current()
-    },
-    offersNotes: environment.brainOffer,
-    jobSeconds: environment.jobSeconds,
-    patience: environment.patience,
-    unservedMs: environment.unservedMs,
-    now: Date.now,
-    livingWorkers: () => livingWorkers(redis, keys, Date.now()),
-    admit: (principal) => admitCall({ redis, keys, now: Date.now }, principal, environment),
-    onCommitted: countCommits(metrics, namesIn(config)),
-    log,
-  }
+  const deps = depsFrom(options, { ...wires, intake, inbox, store, queue, keeper, metrics })
   const attendance = createAttendance({ ...deps, abandonMs: environment.abandonMs, onError })
   const mcp = await mcpOptions(options, attendance)
   const health = () => healthOf(wires, background.recorderProblem())
   const app = await createApp(deps, { ...appOptions(options, auth, mcp), metrics, health })
-  const server = await listen(app.fetch, environment)
+  const variables = { host: 'HYPERGUILD_HOST', port: 'SUPERVISOR_PORT' }
+  const server = await listen(app.fetch, environment, variables)
   const openBlocking = () => open('recorder', 'wait')
   const background = startBackground(deps, { ...wires, openBlocking })
   void keeper.taken.then(background.record)
@@ -105,8 +87,47 @@ export async function startGateway(
       await inbox.close()
       server.close()
       await queue.close()
+      await intake.close()
       redis.disconnect()
     },
+  }
+}
+
+interface Parts {
+  redis: Redis
+  keys: Keys
+  store: JobStore
+  queue: JobQueue
+  inbox: Inbox
+  intake: Intake
+  keeper: BrainKeeper
+  metrics: Metrics
+}
+
+function depsFrom({ environment, config, log }: GatewayOptions, parts: Parts): GatewayDeps {
+  const { redis, keys, store, queue, inbox, intake, keeper, metrics } = parts
+  return {
+    store,
+    queue,
+    breakers: createBreakers(redis, keys, Date.now),
+    inbox,
+    intake,
+    skills: config.skills,
+    models: config.models,
+    settingsOf: (model) => callSettings(config.models, environment, model),
+    sessionsDir: environment.sessionsDir,
+    get brain() {
+      return keeper.current()
+    },
+    offersNotes: environment.brainOffer,
+    jobBytes: environment.jobBytes,
+    jobSeconds: environment.jobSeconds,
+    patience: environment.patience,
+    unservedMs: environment.unservedMs,
+    now: Date.now,
+    livingWorkers: () => livingWorkers(redis, keys, Date.now()),
+    onCommitted: countCommits(metrics, namesIn(config)),
+    log,
   }
 }
 
@@ -117,11 +138,6 @@ function appOptions(
 ): Omit<AppOptions, 'metrics' | 'health'> {
   const { host, publicUrl, jwtIssuer } = environment
   return { host, version, publicUrl, issuer: jwtIssuer, auth, mcp }
-}
-
-/** What may become a label of a metric. */
-function namesIn({ skills, models }: Config): Vocabulary {
-  return { skills: new Set(skills.keys()), models: new Set(modelsNamedIn(models)) }
 }
 
 async function mcpOptions(

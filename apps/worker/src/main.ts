@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { ConfigError } from '@hyperguild/core/errors.ts'
 import { POOLS } from '@hyperguild/core/model.ts'
 import { readEnvironment } from '@hyperguild/io/config/environment.ts'
@@ -6,6 +7,10 @@ import { createLogger } from '@hyperguild/io/log/logger.ts'
 import { runService } from '@hyperguild/io/process/service.ts'
 import { Command, Option } from 'commander'
 import { startPool } from './pool.ts'
+
+const { version } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+) as { version: string }
 
 const program = new Command('hyperguild worker')
   .description('Serve the queues of one tier until stopped.')
@@ -31,7 +36,14 @@ await runService(async () => {
   }
   const config = loadConfig(environment)
   const log = createLogger(`worker-${options.tier}`, environment.logLevel)
-  return startPool({ environment, config, log, redisUrl: environment.redisUrl, ...options })
+  return startPool({
+    environment,
+    config,
+    log,
+    redisUrl: environment.redisUrl,
+    version,
+    ...options,
+  })
 })
 
 function wholeNumber(text: string): number {

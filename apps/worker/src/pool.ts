@@ -1,13 +1,15 @@
 import { hostname } from 'node:os'
-import type { StepRef } from '@hyperguild/core/advance.ts'
+import { queueOfStep, type StepRef } from '@hyperguild/core/advance.ts'
 import { parallelCallsOf } from '@hyperguild/core/call-limits.ts'
 import type { ChatModel } from '@hyperguild/core/chat.ts'
 import { ConfigError } from '@hyperguild/core/errors.ts'
-import { type Pool, poolOf } from '@hyperguild/core/model.ts'
+import { applyQueueOf, type Pool, poolOf, queueOf } from '@hyperguild/core/model.ts'
 import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
 import type { Environment } from '@hyperguild/io/config/environment.ts'
 import type { Config } from '@hyperguild/io/config/load-config.ts'
 import type { Logger } from '@hyperguild/io/log/logger.ts'
+import { countCommits, namesIn } from '@hyperguild/io/metrics/count-commits.ts'
+import { createMetrics } from '@hyperguild/io/metrics/metrics.ts'
 import { type Endpoint, findEndpoint } from '@hyperguild/io/models/endpoints.ts'
 import { type ServerView, viewServers } from '@hyperguild/io/models/server-view.ts'
 import type { Service } from '@hyperguild/io/process/service.ts'
@@ -24,6 +26,8 @@ import {
 } from '@hyperguild/io/queue/redis.ts'
 import type { WorkerDeps } from './deps.ts'
 import { equipWorker } from './equip.ts'
+import { startProbes } from './probes.ts'
+import { createProgress, type Progress } from './progress.ts'
 import { runStep } from './run-step.ts'
 import { startFileSweeper } from './sweep-files.ts'
 
@@ -42,6 +46,8 @@ export interface PoolOptions {
   concurrency?: number
   /** Instead of the model servers that the environment names, for who measures everything but them. */
   chat?: ChatModel
+  /** Of the program, for its metrics. */
+  version?: string
 }
 
 /** Serves one queue per model of a tier. */
@@ -53,11 +59,15 @@ export async function startPool(options: PoolOptions): Promise<Service> {
   await requireUsableRedis(redis, REDIS_TIMEOUT_MS)
   const keys = keysFor(environment.redisPrefix)
   const queue = createJobQueue(redis, keys)
-  const deps = await equipWorker(options, { redis, keys, queue, models })
+  const metrics = createMetrics({ component: 'worker', version: options.version ?? 'unknown' })
+  const onCommitted = countCommits(metrics, namesIn(options.config))
+  const deps = await equipWorker(options, { redis, keys, queue, models, onCommitted })
   const onError = (error: unknown) => log.warn({ err: error }, 'background_error')
   const fileSweeper = startFileSweeper({ store: deps.store, dataDir: deps.dataDir, onError })
   const leases = startLeaseKeeper({ redisUrl: options.redisUrl, keys, onError })
-  const consumers = await serveQueues(options, deps, { redis, models, leases })
+  const progress = createProgress(Date.now)
+  const places = placesFor(options, models)
+  const consumers = await serveQueues(options, deps, { redis, models, leases, places, progress })
   const endings = await heedEndings({
     subscriber: connectRedis(options.redisUrl, `worker-${tier}-endings`, 'wait'),
     keys,
@@ -82,6 +92,7 @@ export async function startPool(options: PoolOptions): Promise<Service> {
     }),
     Date.now,
   )
+  const probes = await startProbes({ ...options, redis, keys, progress, places, metrics })
   log.info({ worker: deps.workerId, models }, 'worker_ready')
   return {
     async close() {
@@ -94,6 +105,7 @@ export async function startPool(options: PoolOptions): Promise<Service> {
       await within(PARTING_MS, Promise.allSettled(parted))
       await within(PARTING_MS, Promise.allSettled([queue.close()]))
       endings.close()
+      probes.close()
       await leases.close()
       redis.disconnect()
     },
@@ -102,26 +114,45 @@ export async function startPool(options: PoolOptions): Promise<Service> {
 
 /** Takes the steps of every model, as many at once as the fleet may and this worker can, and the patches to apply. */
 async function serveQueues(
-  { environment, config, log, tier, concurrency }: PoolOptions,
+  { environment, config, log, tier }: PoolOptions,
   deps: WorkerDeps,
-  wires: { redis: RedisConnection; leases: LeaseKeeper; models: readonly string[] },
+  wires: {
+    redis: RedisConnection
+    leases: LeaseKeeper
+    models: readonly string[]
+    places: ReadonlyMap<string, number>
+    progress: Progress
+  },
 ): Promise<Consumer[]> {
-  const usual = tier === 'local' ? environment.localConcurrency : environment.cloudConcurrency
+  const { places, progress } = wires
   const serving = {
     connection: wires.redis,
     leases: wires.leases,
     workerId: deps.workerId,
-    onStep: (step: StepRef, lease: Lease) => runStep(deps, step, lease),
+    onStep: (step: StepRef, lease: Lease) =>
+      progress.track(queueOfStep(step), () => runStep(deps, step, lease)),
     onError: (error: Error) => log.warn({ err: error }, 'queue_error'),
   }
-  const consumers = [deps.queue.serveApplies(tier, { ...serving, concurrency: usual })]
+  const atOnce = (queue: string) => ({ ...serving, concurrency: places.get(queue)! })
+  const consumers = [deps.queue.serveApplies(tier, atOnce(applyQueueOf(tier)))]
   for (const model of wires.models) {
     const parallelCalls = parallelCallsOf(config.models, environment, model)
     await deps.queue.limitParallel(model, parallelCalls)
-    const atOnce = concurrency ?? parallelCalls ?? usual
-    consumers.push(deps.queue.serve(model, { ...serving, concurrency: atOnce }))
+    consumers.push(deps.queue.serve(model, atOnce(queueOf(model))))
   }
   return consumers
+}
+
+/** How many steps of each of its queues this worker takes at once. */
+function placesFor(
+  { environment, config, tier, concurrency }: PoolOptions,
+  models: readonly string[],
+): ReadonlyMap<string, number> {
+  const usual = tier === 'local' ? environment.localConcurrency : environment.cloudConcurrency
+  const ofModel = (model: string) =>
+    concurrency ?? parallelCallsOf(config.models, environment, model) ?? usual
+  const ofModels = models.map((model) => [queueOf(model), ofModel(model)] as const)
+  return new Map([[applyQueueOf(tier), usual], ...ofModels])
 }
 
 function modelsToServe({ config, tier, models }: PoolOptions): readonly string[] {

@@ -1,6 +1,8 @@
 import type { Job } from '@hyperguild/core/job.ts'
 import { tierOf } from '@hyperguild/core/model.ts'
+import { modelsNamedIn } from '@hyperguild/core/models-config.ts'
 import type { Step } from '@hyperguild/core/step.ts'
+import type { Config } from '../config/load-config.ts'
 import type { Committed } from '../queue/record-step.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -9,6 +11,10 @@ export interface Vocabulary {
   /** Tool names of the configuration. */
   skills: ReadonlySet<string>
   models: ReadonlySet<string>
+}
+
+export function namesIn({ skills, models }: Config): Vocabulary {
+  return { skills: new Set(skills.keys()), models: new Set(modelsNamedIn(models)) }
 }
 
 /**

@@ -13,10 +13,17 @@ export interface Listener {
   close(): void
 }
 
+/** The variables that say where to listen, for messages. */
+export interface AddressVariables {
+  host: string
+  port: string
+}
+
 /** @throws {ConfigError} when the address cannot be listened on */
 export async function listen(
   fetch: Fetch,
   { host, port }: { host: string; port: number },
+  variables: AddressVariables,
 ): Promise<Listener> {
   const server = serve({ fetch, port, hostname: host }) as Server
   // Answers may take as long as a job; only the reading of a request is bounded elsewhere.
@@ -24,7 +31,7 @@ export async function listen(
   try {
     if (!server.listening) await once(server, 'listening')
   } catch (error) {
-    throw cannotListen(error as NodeJS.ErrnoException, host, port)
+    throw cannotListen(error as NodeJS.ErrnoException, { host, port }, variables)
   }
   return {
     url: urlOf(server, host),
@@ -33,18 +40,22 @@ export async function listen(
   }
 }
 
-function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): Error {
+function cannotListen(
+  error: NodeJS.ErrnoException,
+  { host, port }: { host: string; port: number },
+  variables: AddressVariables,
+): Error {
   if (error.code === 'EADDRINUSE') {
     return new ConfigError(
-      `SUPERVISOR_PORT: port ${port} on ${host} is taken; stop what uses it, or set SUPERVISOR_PORT to another port`,
+      `${variables.port}: port ${port} on ${host} is taken; stop what uses it, or set ${variables.port} to another port`,
     )
   }
   if (error.code === 'EACCES') {
     return new ConfigError(
-      `SUPERVISOR_PORT: this user may not listen on port ${port}; choose one above 1023`,
+      `${variables.port}: this user may not listen on port ${port}; choose one above 1023`,
     )
   }
-  return new ConfigError(`HYPERGUILD_HOST: cannot listen on ${host}:${port} (${error.code})`)
+  return new ConfigError(`${variables.host}: cannot listen on ${host}:${port} (${error.code})`)
 }
 
 function urlOf(server: Server, host: string): string {
