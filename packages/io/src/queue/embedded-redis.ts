@@ -14,6 +14,8 @@ const STOP_TIMEOUT_MS = 5_000
 export interface EmbeddedRedis {
   url: string
   pid: number
+  /** Resolves when the server is gone, however it ended. */
+  gone: Promise<unknown>
   /** Saves and stops; kills only what does not stop. */
   close(): Promise<void>
 }
@@ -49,10 +51,12 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const gone = once(child, 'exit')
   await untilReady(child, program)
   return {
     url: `redis://:${password}@127.0.0.1:${port}`,
     pid: child.pid!,
+    gone,
     close: () => stop(child),
   }
 }

@@ -1,0 +1,130 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { ChaosFleet } from './fleet.ts'
+import type { Random } from './random.ts'
+import type { Supervised } from './supervise.ts'
+
+/** Longer than a lease and all looks at what is stalled. */
+const FREEZE_MS = 13_000
+const SLOW_MS = 4_000
+const SLOWER_BY_MS = 300
+
+/** A part of the fleet that was killed. */
+export interface Kill {
+  name: string
+  pid: number
+  atMs: number
+}
+
+/** What was done to the fleet. */
+export interface Damage {
+  kills: Kill[]
+  /** How often each deed was done, kills by the part's first word. */
+  deeds: Record<string, number>
+}
+
+export interface Havoc {
+  damage: Damage
+  /** Lets everything that is held go, and ends once all parts are back. */
+  stop(): Promise<void>
+}
+
+/** What may happen, by how often. */
+const DEEDS = [
+  ['kill worker', 62],
+  ['kill gateway', 14],
+  ['kill redis', 5],
+  ['stop worker', 4],
+  ['freeze worker', 5],
+  ['freeze gateway', 3],
+  ['slow wire', 4],
+  ['cut wire', 3],
+] as const
+type Deed = (typeof DEEDS)[number][0]
+
+/** Does harm to a fleet every so often until told to stop. */
+export function startHavoc(fleet: ChaosFleet, random: Random, everyMs: number): Havoc {
+  const damage: Damage = { kills: [], deeds: {} }
+  const closing = new AbortController()
+  const held = new Set<Promise<void>>()
+  const all = [fleet.redis, ...fleet.gateways, ...fleet.workers]
+
+  /** Holds something for a while, or until the end. */
+  function hold(forMs: number, letGo: () => void): void {
+    const held1 = pause(forMs, undefined, { signal: closing.signal })
+      .catch(() => {})
+      .then(letGo)
+    held.add(held1)
+    void held1.then(() => held.delete(held1))
+  }
+
+  const frozen = new Set<number>()
+  function freeze(pid: number): void {
+    if (frozen.has(pid) || frozen.size > 1) return
+    if (!signalTo(pid, 'SIGSTOP')) return
+    frozen.add(pid)
+    hold(FREEZE_MS, () => {
+      frozen.delete(pid)
+      signalTo(pid, 'SIGCONT')
+    })
+  }
+
+  function kill(part: Supervised): boolean {
+    const pid = part.pid()
+    if (pid === null || !signalTo(pid, 'SIGKILL')) return false
+    damage.kills.push({ name: part.name, pid, atMs: Date.now() })
+    return true
+  }
+
+  function act(deed: Deed): boolean {
+    const part = random.pick(partsFor(fleet, deed))
+    const pid = part.pid()
+    if (deed.startsWith('kill')) return kill(part)
+    if (deed === 'slow wire') {
+      fleet.proxy.delay(SLOWER_BY_MS)
+      hold(SLOW_MS, () => fleet.proxy.delay(0))
+    } else if (deed === 'cut wire') fleet.proxy.cut()
+    else if (pid === null) return false
+    else if (deed === 'stop worker') return signalTo(pid, 'SIGTERM')
+    else freeze(pid)
+    return true
+  }
+
+  async function rage(): Promise<void> {
+    while (!closing.signal.aborted) {
+      const waitMs = everyMs * (0.4 + 1.2 * random.next())
+      await pause(waitMs, undefined, { signal: closing.signal }).catch(() => {})
+      if (closing.signal.aborted) return
+      const deed = throwDice(random)
+      if (act(deed)) damage.deeds[deed] = (damage.deeds[deed] ?? 0) + 1
+    }
+  }
+  const raging = rage()
+
+  return {
+    damage,
+    async stop() {
+      closing.abort()
+      await raging
+      await Promise.all(held)
+      for (const part of all) await part.ready()
+    },
+  }
+}
+
+function partsFor({ redis, gateways, workers }: ChaosFleet, deed: Deed): readonly Supervised[] {
+  if (deed.endsWith('redis')) return [redis]
+  return deed.endsWith('gateway') ? gateways : workers
+}
+
+function throwDice(random: Random): Deed {
+  return random.pick(DEEDS.flatMap(([deed, weight]) => Array<Deed>(weight).fill(deed)))
+}
+
+/** @returns whether there was such a process */
+function signalTo(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal)
+  } catch {
+    return false
+  }
+}

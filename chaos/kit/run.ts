@@ -1,0 +1,97 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Audit, auditCalls } from './audit.ts'
+import { makeCall, type Outcome, runCall } from './calls.ts'
+import type { ChaosFleet } from './fleet.ts'
+import { type Damage, startHavoc } from './havoc.ts'
+import { settle } from './leftovers.ts'
+import { createRandom } from './random.ts'
+import { recoveriesAfter } from './recovery.ts'
+import { watchStreams } from './watch-streams.ts'
+
+const LANES = 40
+/** Of the time: without harm first, to compare with; the rest after the harm is to come to an end. */
+const CALM_SHARE = 0.12
+const HAVOC_SHARE = 0.66
+
+export interface Plan {
+  seconds: number
+  jobs: number
+  kills: number
+  seed: number
+}
+
+export interface Findings extends Audit {
+  plan: Plan
+  damage: Damage
+  left: string[]
+  calmPerSecond: number
+  chaosPerSecond: number
+  recoveryMs: number[]
+  /** From the end of the harm until every call had its end. */
+  drainMs: number
+  tookMs: number
+}
+
+/** Calls a fleet in many lanes, first in peace and then in havoc, until the plan is done or its time is over. */
+export async function runChaos(fleet: ChaosFleet, plan: Plan): Promise<Findings> {
+  const { seed, seconds } = plan
+  const startedAtMs = Date.now()
+  const calmMs = seconds * 1000 * CALM_SHARE
+  const havocMs = seconds * 1000 * HAVOC_SHARE
+  const watch = watchStreams(fleet.redisUrl)
+  const lanes = startLanes(fleet, plan)
+  await pause(calmMs)
+  const calm = lanes.outcomes.length
+  const everyMs = (havocMs / plan.kills) * 0.75
+  const havoc = startHavoc(fleet, createRandom(seed), everyMs)
+  const havocAtMs = Date.now()
+  const isDone = () =>
+    Date.now() - havocAtMs > havocMs ||
+    (lanes.made() >= plan.jobs && havoc.damage.kills.length >= plan.kills)
+  while (!isDone()) await pause(100)
+  const inChaos = lanes.outcomes.length - calm
+  const chaosMs = Date.now() - havocAtMs
+  lanes.stop()
+  const drainFromMs = Date.now()
+  await havoc.stop()
+  await lanes.ended
+  const drainMs = Date.now() - drainFromMs
+  const left = await settle(fleet)
+  await watch.close()
+  const jobIds = lanes.outcomes.flatMap(({ jobIds }) => [...jobIds])
+  return {
+    plan,
+    damage: havoc.damage,
+    ...auditCalls(fleet, lanes.outcomes, watch),
+    left,
+    calmPerSecond: calm / (calmMs / 1000),
+    chaosPerSecond: inChaos / (chaosMs / 1000),
+    recoveryMs: await recoveriesAfter(fleet.redisUrl, jobIds, havoc.damage.kills),
+    drainMs,
+    tookMs: Date.now() - startedAtMs,
+  }
+}
+
+/** Clients that make one call after the other. They go on until stopped, so that there is always something to harm. */
+function startLanes(fleet: ChaosFleet, { seed }: Plan) {
+  const outcomes: Outcome[] = []
+  const random = createRandom(seed + 1)
+  let made = 0
+  let isStopped = false
+  async function runLane(): Promise<void> {
+    while (!isStopped) {
+      made += 1
+      const call = makeCall(made, random, fleet.projects)
+      outcomes.push(await runCall(call, fleet.gatewayUrls, random))
+    }
+  }
+  const ended = Promise.all(Array.from({ length: LANES }, runLane))
+  return {
+    outcomes,
+    made: () => made,
+    ended,
+    stop() {
+      isStopped = true
+    },
+  }
+}

@@ -1,0 +1,84 @@
+import { applyQueueOf, queueOf } from '@hyperguild/core/model.ts'
+import { keysFor } from '@hyperguild/io/queue/keys.ts'
+import { connectRedis, type RedisConnection } from '@hyperguild/io/queue/redis.ts'
+import { REDIS_PREFIX } from './fleet.ts'
+import { CHAIN } from './models.ts'
+
+const EVERY_MS = 400
+
+/** What Redis told while it happened; its streams forget. */
+export interface Watched {
+  /** How often each attempt of each job was recorded. */
+  attempts: Map<string, number>
+  /** How often each step was put into its queue. */
+  queued: Map<string, number>
+  /** Steps that their queue gave up on, so that they are queued again. */
+  failed: Set<string>
+}
+
+export interface StreamWatch extends Watched {
+  /** Reads what is left and ends. */
+  close(): Promise<void>
+}
+
+/** Reads the attempts and what the queues say from now on. */
+export function watchStreams(redisUrl: string): StreamWatch {
+  const redis = connectRedis(redisUrl, 'chaos-watch', 'fail_fast')
+  redis.on('error', () => {})
+  const keys = keysFor(REDIS_PREFIX)
+  const watched: Watched = { attempts: new Map(), queued: new Map(), failed: new Set() }
+  const queues = [
+    ...CHAIN.map(queueOf),
+    queueOf('claude-judge'),
+    applyQueueOf('local'),
+    applyQueueOf('cloud'),
+  ]
+  const readers = [
+    readerOf(redis, keys.attempts, ({ job, attempt }) =>
+      count(watched.attempts, `${job}#${(JSON.parse(attempt!) as { attempt: number }).attempt}`),
+    ),
+    ...queues.map((queue) =>
+      readerOf(redis, `${keys.prefix}:${queue}:events`, ({ event, jobId }) => {
+        if (event === 'added') count(watched.queued, jobId!)
+        if (event === 'failed') watched.failed.add(jobId!)
+      }),
+    ),
+  ]
+  const readAll = () => Promise.all(readers.map((read) => read().catch(() => {})))
+  let reading: Promise<unknown> = Promise.resolve()
+  const timer = setInterval(() => {
+    reading = reading.then(readAll)
+  }, EVERY_MS)
+  return {
+    ...watched,
+    async close() {
+      clearInterval(timer)
+      await reading
+      await readAll()
+      redis.disconnect()
+    },
+  }
+}
+
+/** Reads a stream on from where it stopped the last time. */
+function readerOf(
+  redis: RedisConnection,
+  key: string,
+  onEntry: (fields: Record<string, string>) => void,
+): () => Promise<void> {
+  let lastId = '0'
+  return async () => {
+    for (const [id, fields] of await redis.xrange(key, `(${lastId}`, '+')) {
+      lastId = id
+      onEntry(Object.fromEntries(pairs(fields)))
+    }
+  }
+}
+
+function* pairs(fields: readonly string[]): Generator<[string, string]> {
+  for (let at = 0; at < fields.length; at += 2) yield [fields[at]!, fields[at + 1]!]
+}
+
+function count(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
+}
