@@ -1,4 +1,5 @@
 import { ConfigError } from '@hyperguild/core/errors.ts'
+import { isLoopbackHost } from '@hyperguild/core/loopback-host.ts'
 import { createJwtVerifier, type JwtVerifier } from '@hyperguild/io/auth/jwt.ts'
 import { openTokenFile } from '@hyperguild/io/auth/token-file.ts'
 import type { Environment } from '@hyperguild/io/config/environment.ts'
@@ -30,10 +31,6 @@ export function authFrom(environment: Environment): AuthOptions {
 /** Where clients reach this gateway, as far as it knows. */
 export function resourceUrl({ publicUrl, host, port }: Environment): string {
   return publicUrl ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-export function isLoopbackHost(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host)
 }
 
 function jwtVerifierFrom({ jwksUrl, jwtIssuer, jwtAudience }: Environment): JwtVerifier | null {

@@ -8,7 +8,8 @@ import { programVersion } from '@hyperguild/io/process/program-version.ts'
 import { inspectRedis } from '@hyperguild/io/queue/inspect-redis.ts'
 import { probeSandbox } from '@hyperguild/io/work/probe-sandbox.ts'
 import { findToolchain } from '@hyperguild/io/work/toolchain.ts'
-import { type Finding, fine, problem, warning } from './finding.ts'
+import { examineAccess } from './access.ts'
+import { type Finding, fine, fromConfigError, problem, warning } from './finding.ts'
 
 const OLDEST_NODE = 24
 const REDIS_TIMEOUT_MS = 3000
@@ -23,6 +24,7 @@ export async function examineMachine(environment: Environment): Promise<Finding[
     examineSandbox(environment),
     examineClaude(environment),
     examineConfig(environment),
+    examineAccess(environment, Date.now()),
   ])
 }
 
@@ -101,10 +103,4 @@ function examineConfig(environment: Environment): Finding {
     detail,
     'correct the lines named; check again with: hyperguild check',
   )
-}
-
-/** Such an error says what to do in its own words, after the first semicolon or in a line of its own. */
-function fromConfigError(what: string, { problems }: ConfigError): Finding {
-  const [detail = '', ...rest] = problems.flatMap((line) => line.split('; '))
-  return problem(what, detail, rest.join('; ') || 'see the message')
 }
