@@ -6,8 +6,8 @@ export default defineConfig({
     root: '.',
     include: ['deploy/images/**/*.test.ts'],
     globalSetup: 'deploy/images/build-both.ts',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     fileParallelism: false,
   },
 })
