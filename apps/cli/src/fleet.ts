@@ -87,6 +87,12 @@ async function scriptFor({ conformance }: Environment): Promise<Script> {
   return { ...script, rules: [...rules, ...script.rules] }
 }
 
+/** What the processes write comes through a pipe to our stderr, and is for people where that is a terminal. */
+function logFormatOf({ logFormat }: Environment): string {
+  if (logFormat !== 'auto') return logFormat
+  return process.stderr.isTTY ? 'pretty' : 'json'
+}
+
 async function startChildren(
   options: FleetOptions,
   redis: EmbeddedRedis | null,
@@ -102,6 +108,7 @@ async function startChildren(
     SUPERVISOR_SESSIONS_DIR: options.sessionsDir,
     SUPERVISOR_PORT: String(options.port),
     HYPERGUILD_LOG_LEVEL: options.logLevel,
+    HYPERGUILD_LOG_FORMAT: logFormatOf(options.environment),
     HYPERGUILD_PROBE_PORT: '0',
     ...(models ? { LITELLM_BASE_URL: models.url, LLAMA_SWAP_URL: models.url } : {}),
     // The fixtures of the conformance suite only wait; they must not wait for each other.

@@ -24,6 +24,6 @@ await runService(async () => {
     )
   }
   const config = loadConfig(environment)
-  const log = createLogger('gateway', environment.logLevel)
+  const log = createLogger('gateway', environment.logLevel, environment.logFormat)
   return startGateway({ environment, config, log, redisUrl: environment.redisUrl, version })
 })

@@ -35,7 +35,7 @@ await runService(async () => {
     )
   }
   const config = loadConfig(environment)
-  const log = createLogger(`worker-${options.tier}`, environment.logLevel)
+  const log = createLogger(`worker-${options.tier}`, environment.logLevel, environment.logFormat)
   return startPool({
     environment,
     config,

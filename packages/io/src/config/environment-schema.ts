@@ -6,6 +6,7 @@ import {
   httpUrl,
   isOn,
   localKind,
+  logFormat,
   logLevel,
   names,
   path,
@@ -121,6 +122,11 @@ export const environmentSchema = z.object({
   ),
   HYPERGUILD_REDIS_PREFIX: named(redisPrefix, 'hg', 'first part of every Redis key'),
   HYPERGUILD_LOG_LEVEL: named(logLevel, 'info', 'lowest level that is logged, trace to silent'),
+  HYPERGUILD_LOG_FORMAT: named(
+    logFormat,
+    'auto',
+    'json, pretty, or auto for pretty on a terminal and JSON elsewhere',
+  ),
   HYPERGUILD_UNSERVED_MS: named(
     wholeNumber(1, 86_400_000),
     '30000',

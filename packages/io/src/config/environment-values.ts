@@ -32,6 +32,7 @@ export const roots = text
     abort: true,
   })
   .transform((dirs) => dirs.map((dir) => resolve(dir)))
+export const logFormat = oneOf(['auto', 'json', 'pretty'])
 export const logLevel = oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
 export const sandbox = oneOf(['auto', 'bubblewrap', 'landlock', 'none'])
 export const ackMode = oneOf(['fsync', 'memory'])

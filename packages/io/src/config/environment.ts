@@ -85,6 +85,7 @@ function environmentOf(parsed: z.infer<typeof environmentSchema>, env: RawEnviro
     ackMode: parsed.HYPERGUILD_ACK,
     redisPrefix: parsed.HYPERGUILD_REDIS_PREFIX,
     logLevel: parsed.HYPERGUILD_LOG_LEVEL,
+    logFormat: parsed.HYPERGUILD_LOG_FORMAT,
     unservedMs: parsed.HYPERGUILD_UNSERVED_MS,
     jobSeconds: parsed.HYPERGUILD_JOB_SECONDS,
     retentionSeconds: parsed.HYPERGUILD_RETENTION_SECONDS,
