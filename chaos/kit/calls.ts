@@ -7,7 +7,9 @@ import { CHAIN, PACES_MS, spell } from './models.ts'
 import type { Random } from './random.ts'
 
 const SESSIONS = 40
-const SPEC_SHARE = 0.15
+/** How many models must work, as often as it stands here. */
+const DEPTHS = [1, 1, 1, 1, 2, 2, 2, 3, 3, 4]
+const SPEC_SHARE = 0.08
 const PINNED_SHARE = 0.1
 const ANSWER_TIMEOUT_MS = 12_000
 const EVENTS_TIMEOUT_MS = 8_000
@@ -39,7 +41,7 @@ export interface Outcome {
 export function makeCall(number: number, random: Random, projects: readonly string[]): Call {
   const skill = random.next() < SPEC_SHARE ? 'spec' : 'review'
   const isPinned = random.next() < PINNED_SHARE
-  const depth = 1 + random.below(CHAIN.length)
+  const depth = random.pick(DEPTHS)
   const good = CHAIN[depth - 1]!
   const project_root = random.pick(projects)
   const text = `${spell(good, random.pick(PACES_MS))} This is call ${number}.`
