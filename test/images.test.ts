@@ -32,3 +32,14 @@ test('what the worker brings for packages/io has the versions that packages/io a
   const { peerDependencies } = JSON.parse(readFileSync('packages/io/package.json', 'utf8'))
   expect(Object.fromEntries(dependenciesOf('apps/worker'))).toMatchObject(peerDependencies)
 })
+
+test.each(['api', 'worker'])(
+  'the %s image is built on the Node that this repository pins',
+  (name) => {
+    const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
+    const dockerfile = readFileSync(`Dockerfile.${name}`, 'utf8')
+    expect(dockerfile).toContain(`\nARG BASE=docker.io/library/node:${devDependencies.node}-`)
+    // Such a line makes BuildKit fetch its own parser from the network.
+    expect(dockerfile).not.toMatch(/^# *syntax=/m)
+  },
+)
