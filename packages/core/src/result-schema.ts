@@ -4,20 +4,30 @@ import type { Skill } from './skill.ts'
 import type { Spending } from './spending.ts'
 
 const text = { type: 'string' }
-const count = { type: ['integer', 'null'] }
+const NULL = { type: 'null' }
 
-const USAGE: JsonSchema = {
-  type: ['object', 'null'],
-  description: 'tokens; null where the server did not say',
-  properties: {
-    inputTokens: count,
-    outputTokens: count,
-    cacheReadTokens: count,
-    cacheWriteTokens: count,
+/** Not `type: [..., 'null']`: clients that know one type at a time would drop it. */
+const orNull = (schema: JsonSchema, description?: string): JsonSchema => ({
+  anyOf: [schema, NULL],
+  ...(description === undefined ? {} : { description }),
+})
+
+const count = orNull({ type: 'integer' })
+
+const USAGE = orNull(
+  {
+    type: 'object',
+    properties: {
+      inputTokens: count,
+      outputTokens: count,
+      cacheReadTokens: count,
+      cacheWriteTokens: count,
+    },
   },
-}
+  'tokens; null where the server did not say',
+)
 
-const USD: JsonSchema = { type: ['number', 'null'], description: 'US dollars; null when unknown' }
+const USD = orNull({ type: 'number' }, 'US dollars; null when unknown')
 
 const BASIS: JsonSchema = {
   enum: COST_BASES,
@@ -28,7 +38,7 @@ const SPENDING = {
   usage: USAGE,
   cost_usd: { ...USD, description: 'the sum of what is known, verifications included' },
   unpriced_models: { type: 'array', items: text, description: 'models that cost_usd leaves out' },
-  baseline_model: { type: ['string', 'null'] },
+  baseline_model: orNull(text),
   saved_usd_estimate: {
     ...USD,
     description:
@@ -44,10 +54,10 @@ const ATTEMPT: JsonSchema = {
     tier: { enum: ['local', 'subagent', 'managed'] },
     duration_ms: { type: 'integer' },
     warm_start: { type: 'boolean' },
-    load_ms: {
-      type: ['integer', 'null'],
-      description: 'how long the server loaded the model; null where it does not tell',
-    },
+    load_ms: orNull(
+      { type: 'integer' },
+      'how long the server loaded the model; null where it does not tell',
+    ),
     verified: { type: 'boolean', description: 'an exit code proved it' },
     verdict: { enum: ['accept', 'escalate', 'error'] },
     feedback: text,
@@ -58,8 +68,8 @@ const ATTEMPT: JsonSchema = {
     cost_usd: USD,
     cost_basis: BASIS,
     verifier_cost_usd: USD,
-    verifier_cost_basis: { anyOf: [BASIS, { type: 'null' }] },
-    price_version: { type: ['string', 'null'], description: 'the day of the price list' },
+    verifier_cost_basis: orNull(BASIS),
+    price_version: orNull(text, 'the day of the price list'),
   },
   required: ['attempt', 'model', 'tier', 'duration_ms', 'warm_start', 'verified', 'verdict'],
 }
@@ -89,12 +99,9 @@ export function resultSchemaOf(skill: Skill): JsonSchema {
       verified: { type: 'boolean', description: 'proved by an exit code' },
       model_used: text,
       message: { type: 'string', description: 'one sentence' },
-      output: { anyOf: [skill.output ?? { type: 'object' }, { type: 'null' }] },
-      patch: {
-        type: ['object', 'null'],
-        description: 'the accepted change and whether it was applied',
-      },
-      evidence: { type: ['object', 'null'], description: 'what the worker ran and checked itself' },
+      output: orNull(skill.output ?? { type: 'object' }),
+      patch: orNull({ type: 'object' }, 'the accepted change and whether it was applied'),
+      evidence: orNull({ type: 'object' }, 'what the worker ran and checked itself'),
       attempts: { type: 'array', items: ATTEMPT },
       ...SPENDING,
       duration_ms: { type: 'integer' },
