@@ -9,11 +9,14 @@ import type { BenchContext, Row, Scenario } from './kit/scenario.ts'
 import { latency } from './latency.ts'
 import { memory } from './memory.ts'
 import { overhead } from './overhead.ts'
+import { prompt } from './prompt.ts'
 import { rate } from './rate.ts'
+import { sandbox } from './sandbox.ts'
+import { workspace } from './workspace.ts'
 
 /** In this order; a new scenario is one file and one row. */
-const SCENARIOS: readonly Scenario[] = [memory, latency, overhead, rate]
-const MOST_SECONDS = 90
+const SCENARIOS: readonly Scenario[] = [memory, latency, overhead, rate, workspace, sandbox, prompt]
+const MOST_SECONDS = 300
 
 const HELP = `Usage: npm run bench -- [options] [scenario ...]
 
@@ -51,7 +54,7 @@ async function main(): Promise<number> {
     return report(error)
   } finally {
     await close()
-    await rm(folder, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
