@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,8 +60,8 @@ test('a gateway that cannot write the session log stays ready, and says what is 
 
 /** A proxy that puts a gateway under a prefix, as an ingress that rewrites paths does. */
 async function startProxy(prefix: string, gatewayUrl: () => string): Promise<string> {
-  const proxy = createServer((request, response) => {
-    const path = request.url!
+  const proxy = createServer((asked, response) => {
+    const path = asked.url!
     if (!path.startsWith(prefix)) return response.writeHead(404).end()
     const answer = fetch(gatewayUrl() + path.slice(prefix.length), { redirect: 'manual' })
     return void answer.then(async (got) => {
@@ -99,13 +99,50 @@ test('behind a proxy that puts the gateway under a path the board loads all the 
   expect(new URL(slashed.headers.get('location')!, url).href).toBe(`${url}/board`)
 })
 
-test('only who may operate sees metrics and board', async () => {
+async function makeTokens() {
   const folder = await mkdtemp(join(tmpdir(), 'hyperguild-test-tokens-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const file = join(folder, 'tokens.yaml')
   const create = (name: string, scopes: readonly Scope[]) =>
     createToken(file, { name, scopes }, Date.now())
-  const [user, operator] = [create('ann', ['call']), create('ops', ['operate'])]
+  return { file, user: create('ann', ['call']), operator: create('ops', ['operate']) }
+}
+
+test('in a cluster health and metrics are asked for by address, everything else by name', async () => {
+  const { file, operator } = await makeTokens()
+  const { url } = await startTestFleet({
+    ...COMMON,
+    environment: {
+      HYPERGUILD_HOST: '0.0.0.0',
+      HYPERGUILD_PUBLIC_URL: 'https://guild.example',
+      HYPERGUILD_TOKENS_FILE: file,
+    },
+  })
+  const statusOf = async (path: string, host: string, token?: string) => {
+    const headers = { host, ...(token ? { authorization: `Bearer ${token}` } : {}) }
+    const sent = request(new URL(path, url.replace('0.0.0.0', '127.0.0.1')), { headers }).end()
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+    answer.resume()
+    return answer.statusCode
+  }
+  expect(await statusOf('/livez', '10.42.0.7:3200')).toBe(200)
+  expect(await statusOf('/readyz', '10.42.0.7:3200')).toBe(200)
+  expect(await statusOf('/metrics', 'gateway:3200', operator)).toBe(200)
+  expect(await statusOf('/metrics', 'gateway:3200')).toBe(401)
+  expect(await statusOf('/board', 'guild.example', operator)).toBe(200)
+  expect(await statusOf('/board', '10.42.0.7:3200', operator)).toBe(403)
+})
+
+test('on loopback a web page of another name gets no metrics', async () => {
+  const { url } = await startTestFleet(COMMON)
+  const sent = request(new URL('/metrics', url), { headers: { host: 'evil.example' } }).end()
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+  answer.resume()
+  expect(answer.statusCode).toBe(403)
+})
+
+test('only who may operate sees metrics and board', async () => {
+  const { file, user, operator } = await makeTokens()
   const { url } = await startTestFleet({
     ...COMMON,
     environment: { HYPERGUILD_TOKENS_FILE: file },

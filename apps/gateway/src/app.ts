@@ -2,7 +2,7 @@ import { isLoopbackHost } from '@hyperguild/core/loopback-host.ts'
 import { SCOPES } from '@hyperguild/core/principal.ts'
 import type { Metrics } from '@hyperguild/io/metrics/metrics.ts'
 import { createMcpHonoApp } from '@modelcontextprotocol/hono'
-import type { Hono } from 'hono'
+import { Hono, type MiddlewareHandler } from 'hono'
 import { type AuthOptions, authenticate, requireScope } from './auth.ts'
 import { METADATA_PATH } from './auth-options.ts'
 import { mountBoard } from './board.ts'
@@ -28,30 +28,43 @@ export interface AppOptions {
   health(): Promise<Health>
 }
 
-/** The gateway's HTTP surface. What stands before `authenticate` is open: health, metadata, documentation. */
+/** The gateway's HTTP surface: first what machines of the same cluster ask for by address, then what clients call by name. */
 export async function createApp(deps: GatewayDeps, options: AppOptions): Promise<Hono> {
-  const app = createMcpHonoApp({ host: options.host, ...namesOf(options) })
+  const guard = authenticate(options.auth)
+  const app = new Hono()
   app.get('/livez', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
     const health = await options.health()
     return c.json(health, health.redis ? 200 : 503)
   })
+  const named = await createNamed(deps, options, guard)
+  // On loopback callers may need no token, and then only the check of names keeps web pages out.
+  const scraped = isLoopbackHost(options.host) ? named : app
+  scraped.use('/metrics', guard, requireScope('operate'))
+  mountMetrics(scraped, options.metrics, '/metrics')
+  app.route('/', named)
+  return tellProblems(app)
+}
+
+/** What stands before `guard` is open: metadata, documentation. */
+async function createNamed(
+  deps: GatewayDeps,
+  options: AppOptions,
+  guard: MiddlewareHandler,
+): Promise<Hono> {
+  const app = createMcpHonoApp({ host: options.host, ...namesOf(options) })
   const openApi = openApiDocument(deps.skills, options.version)
   app.get('/openapi.json', (c) => c.json(openApi))
   const metadata = resourceMetadata(options)
   app.get(METADATA_PATH, (c) => c.json(metadata))
   app.get(`${METADATA_PATH}/mcp`, (c) => c.json(metadata))
 
-  const guard = authenticate(options.auth)
-  for (const path of ['/mcp', '/v1', '/board', '/metrics']) {
-    app.use(path, guard).use(`${path}/*`, guard)
-  }
+  for (const path of ['/mcp', '/v1', '/board']) app.use(path, guard).use(`${path}/*`, guard)
   await mountMcp(app, deps, options.mcp)
   app.route('/v1', createRest(deps))
-  for (const path of ['/board', '/board/*', '/metrics']) app.use(path, requireScope('operate'))
+  app.use('/board', requireScope('operate')).use('/board/*', requireScope('operate'))
   mountBoard(app, deps, { path: '/board', publicPrefix: prefixOf(options.publicUrl) })
-  mountMetrics(app, options.metrics, '/metrics')
-  return tellProblems(app)
+  return app
 }
 
 /** What a proxy takes off the front of a path before it passes the request on; empty without one. */
