@@ -5,8 +5,9 @@
 --      9 retention of a finished job (ms)  10 inbox key prefix  11 retention of a session's recent entries (ms)
 --      12 JSON of the notes for the brain  13 JSON of the end for lists  14 channel of endings
 --      15... event JSONs for whoever waits
-if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
-if redis.call('HEXISTS', KEYS[1], 'result') == 1 then return 'done' end
+local head, ended = unpack(redis.call('HMGET', KEYS[1], 'head', 'end'))
+if not head then return 'gone' end
+if ended then return 'done' end
 if redis.call('LLEN', KEYS[2]) ~= tonumber(ARGV[2]) then return 'moved' end
 if ARGV[3] ~= '*' then
   local holder = redis.call('GET', KEYS[7])
@@ -26,8 +27,7 @@ else
   redis.call('HSET', KEYS[1], 'result', ARGV[6], 'end', ARGV[13])
   redis.call('ZREM', KEYS[4], ARGV[1])
   redis.call('XADD', KEYS[6], '*', 'entry', ARGV[7], 'notes', ARGV[12])
-  redis.call('RPUSH', KEYS[8], ARGV[7])
-  redis.call('LTRIM', KEYS[8], -50, -1)
+  if redis.call('RPUSH', KEYS[8], ARGV[7]) > 50 then redis.call('LTRIM', KEYS[8], -50, -1) end
   redis.call('PEXPIRE', KEYS[8], ARGV[11])
 end
 for _, gateway in ipairs(redis.call('SMEMBERS', KEYS[3])) do
@@ -36,8 +36,7 @@ for _, gateway in ipairs(redis.call('SMEMBERS', KEYS[3])) do
   end
 end
 if ARGV[6] ~= '' then
-  redis.call('DEL', KEYS[3])
-  redis.call('UNLINK', KEYS[2])
+  redis.call('UNLINK', KEYS[3], KEYS[2])
   redis.call('PEXPIRE', KEYS[1], ARGV[9])
   if ARGV[3] == '*' then redis.call('PUBLISH', ARGV[14], ARGV[1]) end
 end
