@@ -71,7 +71,7 @@ async function cpuUsIn({ processes, redis }: BenchFleet): Promise<Record<string,
 function rowsOf(rounds: readonly Round[]): Row[] {
   const middle = (pick: (round: Round) => number) => median(rounds.map(pick))
   const cpuRow = (name: string): Row => ({
-    what: `processor time of the ${name}, per job of two steps`,
+    what: `processor time per job of two steps: ${name}`,
     value: middle(({ cpuUs }) => cpuUs[name]!),
     unit: 'us',
     ...(name === 'redis' ? { limit: { atMost: REDIS_US_PER_JOB } } : {}),
