@@ -58,14 +58,14 @@ export function startHavoc(fleet: ChaosFleet, random: Random, everyMs: number): 
   }
 
   const frozen = new Set<number>()
-  function freeze(pid: number): void {
-    if (frozen.has(pid) || frozen.size > 1) return
-    if (!signalTo(pid, 'SIGSTOP')) return
+  function freeze(pid: number): boolean {
+    if (frozen.has(pid) || frozen.size > 1 || !signalTo(pid, 'SIGSTOP')) return false
     frozen.add(pid)
     hold(FREEZE_MS, () => {
       frozen.delete(pid)
       signalTo(pid, 'SIGCONT')
     })
+    return true
   }
 
   function kill(part: Supervised): boolean {
@@ -85,7 +85,7 @@ export function startHavoc(fleet: ChaosFleet, random: Random, everyMs: number): 
     } else if (deed === 'cut wire') fleet.proxy.cut()
     else if (pid === null) return false
     else if (deed === 'stop worker') return signalTo(pid, 'SIGTERM')
-    else freeze(pid)
+    else return freeze(pid)
     return true
   }
 
@@ -94,8 +94,10 @@ export function startHavoc(fleet: ChaosFleet, random: Random, everyMs: number): 
       const waitMs = everyMs * (0.4 + 1.2 * random.next())
       await pause(waitMs, undefined, { signal: closing.signal }).catch(() => {})
       if (closing.signal.aborted) return
-      const deed = throwDice(random)
-      if (act(deed)) damage.deeds[deed] = (damage.deeds[deed] ?? 0) + 1
+      let deed = throwDice(random)
+      // What is being started anew cannot be harmed.
+      while (!act(deed)) deed = throwDice(random)
+      damage.deeds[deed] = (damage.deeds[deed] ?? 0) + 1
     }
   }
   const raging = rage()

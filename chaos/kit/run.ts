@@ -8,7 +8,7 @@ import { createRandom } from './random.ts'
 import { recoveriesAfter } from './recovery.ts'
 import { watchStreams } from './watch-streams.ts'
 
-const LANES = 40
+const LANES = 100
 /** Of the time: without harm first, to compare with; the rest after the harm is to come to an end. */
 const CALM_SHARE = 0.12
 const HAVOC_SHARE = 0.66
@@ -42,7 +42,7 @@ export async function runChaos(fleet: ChaosFleet, plan: Plan): Promise<Findings>
   const lanes = startLanes(fleet, plan)
   await pause(calmMs)
   const calm = lanes.outcomes.length
-  const everyMs = (havocMs / plan.kills) * 0.75
+  const everyMs = (havocMs / plan.kills) * 0.7
   const havoc = startHavoc(fleet, createRandom(seed), everyMs)
   const havocAtMs = Date.now()
   const isDone = () =>

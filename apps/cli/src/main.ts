@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { SCOPES } from '@hyperguild/core/principal.ts'
 import { readEnvironment } from '@hyperguild/io/config/environment.ts'
 import { report } from '@hyperguild/io/process/service.ts'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { check } from './check.ts'
+import { dropDead, type GatewayAccess, listDead, retryDead, showDead } from './dead.ts'
 import { demo } from './demo.ts'
 import { doctor } from './doctor.ts'
 import { start } from './start.ts'
@@ -71,6 +73,20 @@ token
   .argument('<name>')
   .action((name) => exitWith(async () => revokeTokenOf(readEnvironment(), name)))
 
+const dead = program.command('dead').description('look after the steps that workers died on')
+for (const [name, description, act] of [
+  ['show', 'all that is known of one: workers, times, input', showDead],
+  ['retry', 'make its call again, as a new job', retryDead],
+  ['drop', 'take it off the list', dropDead],
+] as const) {
+  ofGateway(dead.command(name).description(description).argument('<id>')).action((id, options) =>
+    exitWith(() => act(accessFrom(options), id)),
+  )
+}
+ofGateway(dead.command('list').description('list them, newest first')).action((options) =>
+  exitWith(() => listDead(accessFrom(options))),
+)
+
 for (const service of ['gateway', 'worker']) {
   program
     .command(service)
@@ -82,6 +98,20 @@ for (const service of ['gateway', 'worker']) {
 }
 
 await program.parseAsync()
+
+function ofGateway(command: Command): Command {
+  return command
+    .option('--url <url>', 'the gateway; the one on this machine when absent')
+    .option('--token-file <path>', 'file with a token that has the scope operate')
+    .option('--json', 'print JSON')
+}
+
+function accessFrom(options: { url?: string; tokenFile?: string; json?: boolean }): GatewayAccess {
+  const { url, tokenFile, json = false } = options
+  const token = tokenFile === undefined ? undefined : readFileSync(tokenFile, 'utf8').trim()
+  const here = () => `http://127.0.0.1:${readEnvironment().port}`
+  return { url: (url ?? here()).replace(/\/$/, ''), token, json }
+}
 
 /** Ends the process with the action's exit code, problems told in plain words. */
 async function exitWith(action: () => Promise<number>): Promise<never> {

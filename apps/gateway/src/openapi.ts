@@ -60,6 +60,7 @@ const queryParameter = (name: string, description: string, schema: JsonSchema) =
   schema,
 })
 
+const STEP_ID = pathParameter('id', 'The id of a step on the list')
 const JOB_ID = pathParameter('id', 'The job_id of an earlier answer')
 
 /** The REST surface as an OpenAPI 3.1 document, from the same schemas that check calls and describe MCP tools. */
@@ -153,6 +154,46 @@ const JOB_PATHS = {
       summary: 'Each step of a job as it happens, the result last',
       responses: {
         '200': { description: 'Server-sent events', content: { 'text/event-stream': {} } },
+        ...PROBLEMS,
+      },
+    },
+  },
+  '/v1/dead': {
+    get: {
+      operationId: 'listDead',
+      summary: 'The steps that workers died on, newest first; for operators',
+      responses: {
+        '200': answer('The steps', {
+          type: 'object',
+          properties: { dead: { type: 'array', items: { type: 'object' } } },
+        }),
+        ...PROBLEMS,
+      },
+    },
+  },
+  '/v1/dead/{id}': {
+    parameters: [STEP_ID],
+    get: {
+      operationId: 'getDead',
+      summary: 'What is known of such a step: its workers, their times, its input',
+      responses: { '200': answer('The step', { type: 'object' }), ...PROBLEMS },
+    },
+    delete: {
+      operationId: 'dropDead',
+      summary: 'Take a step off the list',
+      responses: { '200': answer('It is off', { type: 'object' }), ...PROBLEMS },
+    },
+  },
+  '/v1/dead/{id}/retry': {
+    parameters: [STEP_ID],
+    post: {
+      operationId: 'retryDead',
+      summary: 'Make the call of such a step anew, and take it off the list',
+      responses: {
+        '202': answer('The new job', {
+          type: 'object',
+          properties: { job_id: { type: 'string' } },
+        }),
         ...PROBLEMS,
       },
     },

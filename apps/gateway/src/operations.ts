@@ -222,7 +222,8 @@ function requireReading(principal: Principal): void {
   if (!holds(principal, 'call')) requireScope(principal, 'read')
 }
 
-function requireScope(principal: Principal, scope: Scope): void {
+/** @throws {RequestError} when the principal may not do what the scope names */
+export function requireScope(principal: Principal, scope: Scope): void {
   if (holds(principal, scope)) return
   throw new RequestError('forbidden', `this needs a token with the scope "${scope}"`)
 }

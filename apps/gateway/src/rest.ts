@@ -7,6 +7,7 @@ import { principalOf } from './auth.ts'
 import type { GatewayDeps } from './deps.ts'
 import * as operations from './operations.ts'
 import { problemFrom } from './problem.ts'
+import { createDeadRest } from './rest-dead.ts'
 
 /** How long a call waits for its result when it does not say. */
 const DEFAULT_WAIT_SECONDS = 30
@@ -32,6 +33,7 @@ export function createRest(deps: GatewayDeps): Hono {
   app.delete('/jobs/:id', async (c) =>
     c.json(await operations.cancel(deps, principalOf(c), c.req.param('id'))),
   )
+  app.route('/dead', createDeadRest(deps))
   app.get('/sessions/:id', async (c) => {
     const sessionId = c.req.param('id')
     const entries = await operations.readSession(deps, principalOf(c), sessionId)

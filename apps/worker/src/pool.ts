@@ -46,6 +46,8 @@ export interface PoolOptions {
   concurrency?: number
   /** Instead of the model servers that the environment names, for who measures everything but them. */
   chat?: ChatModel
+  /** Shorter than usual, for who waits until workers that died are missed. */
+  leaseMs?: number
   /** Of the program, for its metrics. */
   version?: string
 }
@@ -64,7 +66,7 @@ export async function startPool(options: PoolOptions): Promise<Service> {
   const deps = await equipWorker(options, { redis, keys, queue, models, onCommitted })
   const onError = (error: unknown) => log.warn({ err: error }, 'background_error')
   const fileSweeper = startFileSweeper({ store: deps.store, dataDir: deps.dataDir, onError })
-  const leases = startLeaseKeeper({ redisUrl: options.redisUrl, keys, onError })
+  const leases = startLeaseKeeper({ ...options, keys, onError })
   const progress = createProgress(Date.now)
   const places = placesFor(options, models)
   const consumers = await serveQueues(options, deps, { redis, models, leases, places, progress })

@@ -8,7 +8,8 @@ import type { Keys } from './keys.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
 import { restOnTrouble } from './rest-on-trouble.ts'
 
-const STALL_CHECK_MS = 3_000
+/** Of the lease: how often it is looked for steps whose lease has run out. */
+const STALL_CHECK_SHARE = 3 / 8
 /** How long steps may take to stop and go back to their queue before a worker goes without them. */
 const HAND_OVER_MS = 5_000
 
@@ -212,7 +213,7 @@ function consume(queue: Queue, keys: Keys, options: ServeOptions): Consumer {
       concurrency: options.concurrency,
       lockDuration: options.leases.leaseMs,
       skipLockRenewal: true,
-      stalledInterval: STALL_CHECK_MS,
+      stalledInterval: Math.ceil(options.leases.leaseMs * STALL_CHECK_SHARE),
       // Our own count of starts bounds a step that kills its workers; BullMQ's would lose the job.
       maxStalledCount: 1_000_000,
       drainDelay: 5,
