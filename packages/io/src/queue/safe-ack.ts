@@ -1,5 +1,6 @@
 import { ConfigError, RequestError } from '@hyperguild/core/errors.ts'
 import type { Redis } from 'ioredis'
+import { findAofFolder, syncAof, untilWritten } from './aof-file.ts'
 import type { Keys } from './keys.ts'
 
 /** `fsync`: what was acknowledged survives a power cut; `memory`: Redis has it, however Redis keeps it. */
@@ -18,65 +19,104 @@ export interface Acknowledger {
   warning: string | null
   /**
    * Resolves when everything that this process wrote before is safe; they who ask at once share one answer.
-   * @throws {RequestError} `busy` when the disk does not confirm it in time
+   * @throws {RequestError} `busy` when that is not confirmed in time
    */
   safe(): Promise<void>
   close(): void
 }
 
 /** What a server promises of what it has answered. */
-export interface Durability {
+interface Durability {
   appendOnly: boolean
   /** `always`, `everysec` or `no`; null where the server does not tell. */
   fsync: string | null
-  knowsWaitaof: boolean
+  waitaof: 'unknown' | 'doubtful' | 'good'
 }
 
-/** @throws {ConfigError} when a server without an append-only file is to keep what it acknowledges */
+/** @throws {ConfigError} when a server that forgets is to keep what is acknowledged */
 export async function openAcknowledger(options: {
   redis: Redis
   keys: Keys
   mode: AckMode
 }): Promise<Acknowledger> {
-  const { redis, keys, mode } = options
-  if (mode === 'memory') return unconfirmed('memory', null)
+  const { redis, mode } = options
+  if (mode === 'memory') return atOnce('what Redis has in memory')
   const durability = await readDurability(redis)
   refuseForgetful(durability)
-  if (durability.fsync === 'always') return unconfirmed('each write is on disk', null)
-  if (!durability.knowsWaitaof) return unconfirmed('each write is with the system', TOO_OLD)
+  if (durability.fsync === 'always') return atOnce('Redis writes to disk before it answers')
+  const folder = await findAofFolder(redis)
+  if (folder !== null) return syncingHere(redis, folder)
+  if (durability.waitaof === 'unknown') return writtenOnly(redis)
+  return askingRedis(options, durability.waitaof === 'good' ? null : EARLY)
+}
+
+const ALWAYS = 'run: redis-cli CONFIG SET appendfsync always, then: redis-cli CONFIG REWRITE'
+const TOO_OLD = `Redis writes to disk once a second and cannot be asked whether it has (WAITAOF, Redis 7.2): a power cut may take the last second of acknowledged jobs; ${ALWAYS}`
+const EARLY = `Redis writes to disk once a second, and this version may say too early that it has (redis/redis#13793): a power cut may take the last second of acknowledged jobs; ${ALWAYS}`
+
+function atOnce(basis: string): Acknowledger {
+  return { basis, warning: null, safe: async () => {}, close: () => {} }
+}
+
+/** Redis is on this machine, so this process syncs its file. */
+function syncingHere(redis: Redis, folder: string): Acknowledger {
+  const safe = shared(async (signal) => {
+    await untilWritten(redis, signal)
+    await syncAof(folder)
+  })
+  return { basis: 'the gateway writes the file of Redis to disk', warning: null, safe, close() {} }
+}
+
+function writtenOnly(redis: Redis): Acknowledger {
+  const safe = shared((signal) => untilWritten(redis, signal))
+  return { basis: 'Redis has written it', warning: TOO_OLD, safe, close() {} }
+}
+
+function askingRedis(
+  { redis, keys }: { redis: Redis; keys: Keys },
+  warning: string | null,
+): Acknowledger {
   const connection = redis.duplicate({
     connectionName: `${redis.options.connectionName}-ack`,
     commandTimeout: CONFIRM_MS + 1_000,
   })
   connection.on('error', () => {})
+  // The file is written in the order of the commands: once a mark of this connection is on disk, so is all before it.
+  const safe = shared(async () => {
+    const mark = connection.set(keys.ackMark, Date.now(), 'PX', MARK_TTL_MS)
+    const synced = connection.call('WAITAOF', 1, 0, CONFIRM_MS) as Promise<[number, number]>
+    const [, [local]] = await Promise.all([mark, synced])
+    if (local < 1) throw unconfirmed()
+  })
   return {
-    basis: 'WAITAOF',
-    warning: null,
-    safe: shared(() => confirm(connection, keys)),
+    basis: 'Redis says that it is on disk',
+    warning,
+    safe,
     close: () => connection.disconnect(),
   }
 }
 
-const TOO_OLD =
-  'Redis writes to disk once a second and is too old to be asked whether it has (WAITAOF, Redis 7.2): a power cut may take the last second of acknowledged jobs; run: redis-cli CONFIG SET appendfsync always'
-
-function unconfirmed(basis: string, warning: string | null): Acknowledger {
-  return { basis, warning, safe: async () => {}, close: () => {} }
-}
-
-export async function readDurability(redis: Redis): Promise<Durability> {
+async function readDurability(redis: Redis): Promise<Durability> {
   const [info, fsync, known] = await Promise.all([
-    redis.info('persistence'),
+    redis.info(),
     // Not every account may read the configuration.
     redis.config('GET', 'appendfsync').catch(() => []),
     redis.call('COMMAND', 'INFO', 'WAITAOF').catch(() => [null]),
   ])
   const [, value] = fsync as string[]
+  const isKnown = (known as unknown[])[0] !== null
   return {
     appendOnly: /^aof_enabled:1/m.test(info),
     fsync: value ?? null,
-    knowsWaitaof: (known as unknown[])[0] !== null,
+    waitaof: !isKnown ? 'unknown' : isWaitaofGood(info) ? 'good' : 'doubtful',
   }
+}
+
+/** From Redis 7.4 on, and in Valkey, it could answer up to a second too early; mended in Redis 8. */
+function isWaitaofGood(info: string): boolean {
+  const [, major, minor] = /^redis_version:(\d+)\.(\d+)/m.exec(info) ?? []
+  if (/^(server_name:valkey|valkey_version:)/m.test(info)) return false
+  return Number(major) >= 8 || (major === '7' && minor === '2')
 }
 
 function refuseForgetful({ appendOnly, fsync }: Durability): void {
@@ -88,37 +128,37 @@ function refuseForgetful({ appendOnly, fsync }: Durability): void {
   }
   if (fsync === 'no') {
     throw new ConfigError(
-      `REDIS_URL: the server leaves it to the system when to write to disk (appendfsync no); run: redis-cli CONFIG SET appendfsync always, then: redis-cli CONFIG REWRITE; ${otherwise}`,
+      `REDIS_URL: the server leaves it to the system when to write to disk (appendfsync no); ${ALWAYS}; ${otherwise}`,
     )
   }
 }
 
-/**
- * The file is written in the order of the commands, so once a mark of this connection is on disk, so is all that came
- * before it over any other.
- */
-async function confirm(connection: Redis, keys: Keys): Promise<void> {
-  const mark = connection.set(keys.ackMark, Date.now(), 'PX', MARK_TTL_MS)
-  const synced = connection.call('WAITAOF', 1, 0, CONFIRM_MS) as Promise<[number, number]>
-  const [, [local]] = await Promise.all([mark, synced])
-  if (local >= 1) return
-  throw new RequestError(
+function unconfirmed(): RequestError {
+  return new RequestError(
     'busy',
-    `the job was taken, but the disk of Redis has not confirmed it within ${CONFIRM_MS / 1000} s; make the same call again to join it`,
+    `the job was taken, but within ${CONFIRM_MS / 1000} s nobody confirmed that it is on disk; make the same call again to join it`,
     { retryAfterMs: RETRY_MS },
   )
 }
 
 /** Runs `once` for all who ask while it is under way, since what they wrote may have come too late for that run. */
-function shared(once: () => Promise<void>): () => Promise<void> {
+function shared(once: (signal: AbortSignal) => Promise<void>): () => Promise<void> {
   let running: Promise<unknown> = Promise.resolve()
   let next: Promise<void> | null = null
+
+  async function run(): Promise<void> {
+    const signal = AbortSignal.timeout(CONFIRM_MS)
+    await once(signal).catch((error: unknown) => {
+      throw signal.aborted ? unconfirmed() : error
+    })
+  }
+
   return () => {
     next ??= running.then(() => {
-      const run = once()
-      running = run.catch(() => {})
+      const started = run()
+      running = started.catch(() => {})
       next = null
-      return run
+      return started
     })
     return next
   }
