@@ -28,11 +28,11 @@ async function killWorkersUntil(fleet: TestFleet, happened: Promise<unknown>): P
     isOver = true
   })
   while (!isOver) {
-    const worker = await startChild({
-      name: 'deadly worker',
-      script: DEADLY_WORKER,
-      environment: environmentWith(fleet.variables),
-    })
+    const environment = environmentWith(fleet.variables)
+    const starting = startChild({ name: 'deadly worker', script: DEADLY_WORKER, environment })
+    // It may die before it is ready.
+    const worker = await starting.catch(() => null)
+    if (worker === null) continue
     onTestFinished(() => worker.close())
     await Promise.race([worker.gone, happened])
   }
