@@ -13,12 +13,14 @@ export async function apply(
   deps: WorkerDeps,
   job: Job,
   { candidate }: Extract<Decision, { do: 'apply' }>,
+  isStillOurs: () => Promise<boolean>,
 ): Promise<Work> {
   const patch = patchOf(candidate.generate.outcome)
   if (patch === null) return failedWork('apply', 'internal', 'there is no patch to apply')
   const resolved = await resolveUnderRoots(deps.roots, String(job.input.project_root))
   if (!resolved.ok) return failedWork('apply', 'internal', `project_root: ${resolved.problem}`)
   const journalDir = join(deps.dataDir, 'applied')
-  const outcome = await applyPatch({ root: resolved.realPath, patch, jobId: job.id, journalDir })
+  const at = { root: resolved.realPath, jobId: job.id, journalDir }
+  const outcome = await applyPatch({ ...at, patch, isStillOurs })
   return { kind: 'apply', outcome, usage: NO_USAGE }
 }

@@ -16,6 +16,8 @@ interface Performing {
   steps: readonly Step[]
   /** Whether the model must be loaded first, as far as is known. */
   isCold: boolean
+  /** Whether this worker still holds the step. */
+  isStillOurs(): Promise<boolean>
 }
 
 /** Does the work of a step, and tells what its calls used, cost and waited for. */
@@ -44,7 +46,7 @@ export async function perform(
 
 function workOn(
   deps: WorkerDeps,
-  { job, steps }: Performing,
+  { job, steps, isStillOurs }: Performing,
   todo: Todo,
   signal: AbortSignal,
 ): Promise<Work> {
@@ -54,6 +56,6 @@ function workOn(
     case 'verify':
       return verify(deps, job, todo, signal)
     case 'apply':
-      return apply(deps, job, todo)
+      return apply(deps, job, todo, isStillOurs)
   }
 }

@@ -78,10 +78,12 @@ async function carryOut(
     return
   }
   if (due.decision.do === 'wait') return
+  const isStillOurs = () => deps.store.isLeasedBy(step, lease.token)
+  const performing = { job, steps, isCold: !warmStart, isStillOurs }
   const work =
     starts > MAX_STARTS
       ? await giveUp(deps, step, begun)
-      : await perform(deps, { job, steps, isCold: !warmStart }, due.decision, lease.signal)
+      : await perform(deps, performing, due.decision, lease.signal)
   // What is in the caller's tree is recorded by whoever put it there, if it still may.
   if (step.kind !== 'apply') lease.signal.throwIfAborted()
   await reportHealth(deps.watch, step.model, work)

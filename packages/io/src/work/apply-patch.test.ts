@@ -323,3 +323,26 @@ describe('a worker that dies while applying', () => {
     expect(snapshot()).toEqual({ ...CHANGED, 'a.txt': 'one\nTWO\nmore\n' })
   })
 })
+
+describe('a worker that wakes after another machine has applied the patch', () => {
+  /** One machine planned it and froze; another one, with a journal of its own, did it; its caller went on working. */
+  async function wakeTooLate(isStillOurs: () => Promise<boolean>) {
+    const patch = await makePatch()
+    await dieAt(patch, 'planned', 1)
+    await applyPatch({ root, patch, jobId: 'job', journalDir: join(base, 'elsewhere') })
+    writeFileSync(join(root, 'a.txt'), 'mine')
+    return applyPatch({ root, patch, jobId: 'job', journalDir, isStillOurs })
+  }
+  const after = { ...CHANGED, 'a.txt': 'mine' }
+
+  it('changes nothing', async () => {
+    await expect(wakeTooLate(async () => false)).rejects.toThrow('by somebody else now')
+    expect(snapshot()).toEqual(after)
+  })
+
+  it('takes nothing back, even if it learns of it only half-way', async () => {
+    let asked = 0
+    await expect(wakeTooLate(async () => asked++ === 0)).rejects.toThrow('by somebody else now')
+    expect(snapshot()).toEqual(after)
+  })
+})

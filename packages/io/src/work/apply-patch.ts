@@ -27,6 +27,11 @@ export interface ApplyOptions {
   jobId: string
   /** Survives the worker; the same for all workers of a machine. */
   journalDir: string
+  /**
+   * Whether the caller may still act. One that was frozen may wake when another machine has applied the patch long since
+   * and the tree has moved on: it must change nothing, and take nothing back.
+   */
+  isStillOurs?: () => Promise<boolean>
   onStage?: (stage: ApplyStage) => void
 }
 
@@ -36,10 +41,11 @@ export interface ApplyOptions {
  * A write-ahead journal makes it one act. The plan with all contents, old and new, is on the disk before the first
  * file changes; after a crash at any instant the next call carries the plan out, or takes it back when somebody wrote
  * one of the files meanwhile. What was decided is recorded, and every later call for the job gets the same answer.
+ * @throws when it is no longer ours to apply
  * What remains: a write by somebody else in the instant between the last look at a file and its rename is lost.
  */
 export async function applyPatch(options: ApplyOptions): Promise<Applied> {
-  const { jobId, journalDir, patch, onStage = () => {} } = options
+  const { jobId, journalDir, patch, onStage = () => {}, isStillOurs = async () => true } = options
   if (!/^[A-Za-z0-9_-]{1,100}$/.test(jobId)) throw new Error(`not a job id: ${jobId}`)
   const root = await realpath(options.root).catch(() => null)
   if (root === null) {
@@ -52,7 +58,8 @@ export async function applyPatch(options: ApplyOptions): Promise<Applied> {
     const outcomePath = join(journal, 'outcome.json')
     const decided = await readJsonFile<Applied>(outcomePath)
     const outcome =
-      decided ?? (await decideOutcome({ root, patch, jobId, journalDir, journal, onStage }))
+      decided ??
+      (await decideOutcome({ root, patch, jobId, journalDir, journal, onStage, isStillOurs }))
     if (decided === null) {
       onStage('finished')
       await writeJsonDurably(outcomePath, outcome)
@@ -65,7 +72,9 @@ export async function applyPatch(options: ApplyOptions): Promise<Applied> {
 
 type Task = Required<ApplyOptions> & { journal: string }
 
-async function decideOutcome({ root, patch, jobId, journal, onStage }: Task): Promise<Applied> {
+async function decideOutcome(task: Task): Promise<Applied> {
+  const { root, patch, jobId, journal, onStage } = task
+  await requireOurs(task)
   const planPath = join(journal, 'plan.json')
   const contentsDir = join(journal, 'contents')
   let plan = await readJsonFile<ApplyPlan>(planPath)
@@ -85,11 +94,16 @@ async function decideOutcome({ root, patch, jobId, journal, onStage }: Task): Pr
     const result = await carryOut(undertaking).catch(refuseSystemError)
     if (Array.isArray(result) && result.length === 0) return { applied: true, reason: null }
     reason = Array.isArray(result) ? changedMeanwhile(result) : result.refused
+    await requireOurs(task)
     await writeJsonDurably(refusalPath, reason)
   }
   onStage('refused')
   await takeBack(undertaking)
   return { applied: false, reason }
+}
+
+async function requireOurs({ isStillOurs, jobId }: Task): Promise<void> {
+  if (!(await isStillOurs())) throw new Error(`job ${jobId} is applied by somebody else now`)
 }
 
 /** A full disk or a missing right is the machine's answer, not a bug. */
