@@ -92,7 +92,8 @@ export function createJobStore(redis: Redis, keys: Keys, retentionMs: number): J
         lookAtMs,
         retentionMs,
         inboxPrefix,
-        SESSION_TTL_MS,
+        // A job of no session has its file, and nobody asks for it before that is written.
+        job.sessionId === job.id ? 0 : SESSION_TTL_MS,
         JSON.stringify(advance.end?.notes ?? []),
         advance.end ? JSON.stringify(endOf(advance.end.result, job)) : '',
         keys.endings,

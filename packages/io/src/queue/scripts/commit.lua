@@ -2,7 +2,7 @@
 -- KEYS job, steps, waiters, open, attempts, entries, lease on the step, session
 -- ARGV 1 jobId  2 step number  3 lease token ('' = the step must have no lease, '*' = whatever the lease says)
 --      4 step JSON or ''  5 attempt JSON or ''  6 result JSON or ''  7 entry JSON or ''  8 next look of the sweeper (ms)
---      9 retention of a finished job (ms)  10 inbox key prefix  11 retention of a session's recent entries (ms)
+--      9 retention of a finished job (ms)  10 inbox key prefix  11 retention of a session's recent entries (ms), 0 for none
 --      12 JSON of the notes for the brain  13 JSON of the end for lists  14 channel of endings
 --      15... event JSONs for whoever waits
 local head, ended = unpack(redis.call('HMGET', KEYS[1], 'head', 'end'))
@@ -27,8 +27,10 @@ else
   redis.call('HSET', KEYS[1], 'result', ARGV[6], 'end', ARGV[13])
   redis.call('ZREM', KEYS[4], ARGV[1])
   redis.call('XADD', KEYS[6], '*', 'entry', ARGV[7], 'notes', ARGV[12])
-  if redis.call('RPUSH', KEYS[8], ARGV[7]) > 50 then redis.call('LTRIM', KEYS[8], -50, -1) end
-  redis.call('PEXPIRE', KEYS[8], ARGV[11])
+  if ARGV[11] ~= '0' then
+    if redis.call('RPUSH', KEYS[8], ARGV[7]) > 50 then redis.call('LTRIM', KEYS[8], -50, -1) end
+    redis.call('PEXPIRE', KEYS[8], ARGV[11])
+  end
 end
 for _, gateway in ipairs(redis.call('SMEMBERS', KEYS[3])) do
   for i = 15, #ARGV do
