@@ -45,7 +45,8 @@ test('a gateway that cannot write the session log stays ready, and says what is 
   })
   const call = await connectCaller(fleet)
   await call('debug', { project_root: await fleet.writeProject({ 'a.js': '' }), error: 'E1' })
-  const failing = { status: 'ok', redis: true, recorder: { waiting: 1, problem: 'ENOTDIR' } }
+  const recorder = { waiting: 1, problem: 'ENOTDIR' }
+  const failing = { status: 'ok', redis: true, trouble: null, recorder }
   let answer: Response
   let health: unknown
   do {

@@ -20,8 +20,6 @@ export interface BackgroundWires {
 export interface Background {
   /** From here on this gateway may write the session log: it owns the brain, into which some entries bring notes. */
   record(): void
-  /** Why the newest write of the session log failed, in a word such as ENOSPC; null when it did not. */
-  recorderProblem(): string | null
   close(): Promise<void>
 }
 
@@ -30,7 +28,6 @@ export function startBackground(deps: GatewayDeps, wires: BackgroundWires): Back
   const served = (queue: string) => isServed(redis, keys, queue, deps.now())
   const sweeper = startSweeper({ ...deps, isServed: served, onError })
   let recorder: Recorder | undefined
-  let problem: string | null = null
   let isClosed = false
   return {
     record() {
@@ -41,16 +38,8 @@ export function startBackground(deps: GatewayDeps, wires: BackgroundWires): Back
         sessionsDir: deps.sessionsDir,
         recorderId: wires.gatewayId,
         keepNotes: (notes) => keepNotes(deps, notes, onError),
-        onWritten() {
-          problem = null
-        },
-        onError(error) {
-          problem = wordFor(error)
-          onError(error)
-        },
       })
     },
-    recorderProblem: () => problem,
     async close() {
       isClosed = true
       await sweeper.close()
@@ -72,10 +61,4 @@ async function keepNotes(
       onError(error)
     })
   }
-}
-
-/** Health is open to everybody, so paths stay out of it. */
-function wordFor(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code
-  return typeof code === 'string' ? code : 'failed'
 }

@@ -64,7 +64,7 @@ export async function startGateway(
   const deps = depsFrom(options, { ...wires, intake, inbox, store, queue, keeper, metrics })
   const attendance = createAttendance({ ...deps, abandonMs: environment.abandonMs, onError })
   const mcp = await mcpOptions(options, attendance)
-  const health = () => healthOf(wires, background.recorderProblem())
+  const health = () => healthOf(wires, intake.redis())
   const app = await createApp(deps, { ...appOptions(options, auth, mcp), metrics, health })
   const variables = { host: 'HYPERGUILD_HOST', port: 'SUPERVISOR_PORT' }
   const server = await listen(app.fetch, environment, variables)

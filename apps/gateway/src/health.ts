@@ -1,10 +1,16 @@
+import { type RecorderState, readRecorderState } from '@hyperguild/io/log/recorder-state.ts'
 import type { Keys } from '@hyperguild/io/queue/keys.ts'
+import { redisTrouble } from '@hyperguild/io/queue/redis-trouble.ts'
+import type { RedisCondition } from '@hyperguild/io/queue/redis-watch.ts'
 import type { Redis } from 'ioredis'
 
 /** What `/readyz` tells. Only Redis makes a gateway unready: jobs go on while the session log cannot be written. */
 export interface Health {
-  status: 'ok' | 'not ready'
+  /** `busy`: open jobs go on and can be asked for, new ones are refused for now. */
+  status: 'ok' | 'busy' | 'not ready'
   redis: boolean
+  /** Why no new job is taken; null when jobs are. */
+  trouble: string | null
   recorder: {
     /** Finished jobs that are not in the session log yet; null when nobody can tell. */
     waiting: number | null
@@ -13,16 +19,22 @@ export interface Health {
   }
 }
 
-/** @param recorderProblem of the newest write; it is over when nothing waits to be written any more */
 export async function healthOf(
   { redis, keys }: { redis: Redis; keys: Keys },
-  recorderProblem: string | null,
+  { isUsable, trouble }: RedisCondition,
 ): Promise<Health> {
   try {
-    const waiting = await redis.xlen(keys.entries)
-    const problem = waiting > 0 ? recorderProblem : null
-    return { status: 'ok', redis: true, recorder: { waiting, problem } }
-  } catch {
-    return { status: 'not ready', redis: false, recorder: { waiting: null, problem: null } }
+    const recorder = recorderHealth(await readRecorderState(redis, keys))
+    if (!isUsable) return { status: 'not ready', redis: false, trouble, recorder }
+    return { status: trouble === null ? 'ok' : 'busy', redis: true, trouble, recorder }
+  } catch (error) {
+    const why = redisTrouble(error) ?? 'it does not answer'
+    const recorder = { waiting: null, problem: null }
+    return { status: 'not ready', redis: false, trouble: why, recorder }
   }
+}
+
+/** Health is open to everybody, so paths stay out of it. */
+function recorderHealth({ waiting, problem }: RecorderState): Health['recorder'] {
+  return { waiting, problem: waiting > 0 && problem ? problem.code : null }
 }

@@ -5,6 +5,9 @@ import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import type { BackendKind } from '@hyperguild/core/backend-kinds.ts'
 import { readEnvironment } from '@hyperguild/io/config/environment.ts'
+import { tellProblem } from '@hyperguild/io/log/recorder-state.ts'
+import { keysFor } from '@hyperguild/io/queue/keys.ts'
+import { connectRedis } from '@hyperguild/io/queue/redis.ts'
 import { parseScript } from '@hyperguild/io/simulated/script.ts'
 import { startSimulatedModels } from '@hyperguild/io/simulated/server.ts'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
@@ -215,6 +218,26 @@ test('a Redis that can be used is told with version and policy', async () => {
   expect(machine.find(({ what }) => what === 'redis')).toMatchObject({
     state: 'ok',
     detail: expect.stringMatching(/^version \d+\.\d+\.\d+, noeviction$/),
+  })
+})
+
+test('finished jobs that cannot be written to the session log are told, with why', async () => {
+  const prefix = `test-${crypto.randomUUID()}`
+  const redis = connectRedis(inject('redisUrl'), 'doctor-test', 'wait')
+  onTestFinished(() => redis.disconnect())
+  const variables = { REDIS_URL: inject('redisUrl'), HYPERGUILD_REDIS_PREFIX: prefix }
+  const logFinding = async () =>
+    (await reportOn(chain('claude-x'), variables)).machine.find(
+      ({ what }) => what === 'session log',
+    )
+  expect(await logFinding()).toMatchObject({ state: 'ok', detail: 'all written' })
+
+  await redis.xadd(keysFor(prefix).entries, '*', 'entry', '{}')
+  await tellProblem(redis, keysFor(prefix), new Error('ENOSPC: no space left on device, write'))
+  expect(await logFinding()).toMatchObject({
+    state: 'warning',
+    detail: '1 finished jobs wait to be written: ENOSPC: no space left on device, write',
+    nextStep: expect.stringContaining('SUPERVISOR_SESSIONS_DIR'),
   })
 })
 

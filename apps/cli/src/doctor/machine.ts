@@ -3,9 +3,10 @@ import { ConfigError } from '@hyperguild/core/errors.ts'
 import { findClaudeCode, findClaudeProgram } from '@hyperguild/io/claude-code/find-claude.ts'
 import { type Environment, searchPath } from '@hyperguild/io/config/environment.ts'
 import { checkConfig } from '@hyperguild/io/config/load-config.ts'
+import type { RecorderState } from '@hyperguild/io/log/recorder-state.ts'
 import { findProgram } from '@hyperguild/io/process/find-program.ts'
 import { programVersion } from '@hyperguild/io/process/program-version.ts'
-import { inspectRedis } from '@hyperguild/io/queue/inspect-redis.ts'
+import { inspectRedis, type RedisReport } from '@hyperguild/io/queue/inspect-redis.ts'
 import { probeSandbox } from '@hyperguild/io/work/probe-sandbox.ts'
 import { findToolchain } from '@hyperguild/io/work/toolchain.ts'
 import { examineAccess } from './access.ts'
@@ -16,9 +17,9 @@ const REDIS_TIMEOUT_MS = 3000
 
 /** Whether this machine has what a fleet needs besides models. */
 export async function examineMachine(environment: Environment): Promise<Finding[]> {
-  return Promise.all([
+  const findings = await Promise.all([
     examineNode(process.versions.node),
-    examineRedis(environment.redisUrl),
+    examineRedis(environment),
     examineProgram('git', 'install git (apt-get install git)'),
     examineProgram('rg', 'install ripgrep (apt-get install ripgrep)'),
     examineSandbox(environment),
@@ -26,6 +27,7 @@ export async function examineMachine(environment: Environment): Promise<Finding[
     examineConfig(environment),
     examineAccess(environment, Date.now()),
   ])
+  return findings.flat()
 }
 
 export function examineNode(version: string): Finding {
@@ -39,23 +41,51 @@ export function examineNode(version: string): Finding {
       )
 }
 
-async function examineRedis(url: string | undefined): Promise<Finding> {
-  if (url === undefined) {
-    const own = findProgram('redis-server') ?? findProgram('valkey-server')
-    return own
-      ? fine('redis', `none configured; npm start runs ${own}`)
-      : problem(
-          'redis',
-          'none configured and no server to start',
-          'install one (apt-get install redis-server), or set REDIS_URL',
-        )
-  }
+/** The Redis of the fleet, and what only it knows: how the session log fares. */
+async function examineRedis(environment: Environment): Promise<Finding[]> {
+  const { redisUrl: url, redisPrefix: prefix, ackMode } = environment
+  if (url === undefined) return [examineOwnRedis()]
   try {
-    return fine('redis', await inspectRedis(url, REDIS_TIMEOUT_MS))
+    const report = await inspectRedis({ url, prefix, ackMode, timeoutMs: REDIS_TIMEOUT_MS })
+    return [redisFinding(report), sessionLogFinding(report.recorder)]
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    return fromConfigError('redis', error)
+    return [fromConfigError('redis', error)]
   }
+}
+
+function examineOwnRedis(): Finding {
+  const own = findProgram('redis-server') ?? findProgram('valkey-server')
+  return own
+    ? fine('redis', `none configured; npm start runs ${own}`)
+    : problem(
+        'redis',
+        'none configured and no server to start',
+        'install one (apt-get install redis-server), or set REDIS_URL',
+      )
+}
+
+function redisFinding({ text, trouble, ackWarning }: RedisReport): Finding {
+  if (trouble !== null) {
+    return warning(
+      'redis',
+      `${text}; it takes no new jobs: ${trouble}`,
+      'look at redis-cli INFO; with its memory full, raise maxmemory or keep fewer jobs (HYPERGUILD_KEPT_JOBS)',
+    )
+  }
+  if (ackWarning === null) return fine('redis', text)
+  const [detail = '', ...nextStep] = ackWarning.split('; ')
+  return warning('redis', `${text}; ${detail}`, nextStep.join('; '))
+}
+
+function sessionLogFinding({ waiting, problem: why }: RecorderState): Finding {
+  const entries = `${waiting} finished jobs wait to be written`
+  if (why === null) return fine('session log', waiting === 0 ? 'all written' : entries)
+  return warning(
+    'session log',
+    `${entries}: ${why.detail}`,
+    'mend the disk or folder (SUPERVISOR_SESSIONS_DIR); what waits is then written by itself',
+  )
 }
 
 async function examineProgram(name: string, nextStep: string): Promise<Finding> {

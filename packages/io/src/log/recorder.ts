@@ -1,18 +1,21 @@
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { NoteDraft } from '@hyperguild/core/note.ts'
 import type { SessionEntry } from '@hyperguild/core/result.ts'
 import type { Redis } from 'ioredis'
 import type { Keys } from '../queue/keys.ts'
 import { replyUnless } from '../queue/redis.ts'
+import { takeProblemBack, tellProblem } from './recorder-state.ts'
 import { sessionFile } from './session-log.ts'
+import { writeSession } from './write-session.ts'
 
 const GROUP = 'recorder'
-const NEWLINE = 0x0a
 const LEASE_MS = 10_000
 const BLOCK_MS = 2_000
 const BATCH = 200
+/** Entries that could not be written are tried again in such batches; beyond them nothing new is taken up. */
+const BATCHES_TRIED_AGAIN = 10
 const AFTER_ERROR_MS = 1_000
+const MOST_AFTER_ERROR_MS = 8_000
 /** Between two batches, so that under load many entries share the cost of one. */
 const GATHER_MS = 50
 
@@ -38,6 +41,7 @@ export interface Recorder {
 /**
  * Writes each finished job's entry to its session's file, exactly once. One process at a time holds the lease and writes;
  * an entry leaves the stream only when it is on disk, and an entry met again after a crash is looked up in its file.
+ * While a file cannot be written its entries wait in the stream, and everybody can read why.
  */
 export function startRecorder(options: RecorderOptions): Recorder {
   const closing = new AbortController()
@@ -52,52 +56,69 @@ export function startRecorder(options: RecorderOptions): Recorder {
 }
 
 async function recordOn(options: RecorderOptions, signal: AbortSignal): Promise<void> {
+  let failures = 0
   while (!signal.aborted) {
     try {
       const isWriter = await holdLease(options)
-      if (isWriter) await recordBatch(options, signal)
+      if (isWriter) {
+        await recordBatches(options, signal)
+        if (failures > 0) await takeProblemBack(options.redis, options.keys)
+        failures = 0
+      }
       await pause(isWriter ? GATHER_MS : BLOCK_MS, undefined, { signal })
     } catch (error) {
       if (signal.aborted) break
       options.onError(error)
-      await pause(AFTER_ERROR_MS, undefined, { signal }).catch(() => {})
+      await tellProblem(options.redis, options.keys, error).catch(() => {})
+      const waitMs = Math.min(AFTER_ERROR_MS * 2 ** failures, MOST_AFTER_ERROR_MS)
+      failures += 1
+      await pause(waitMs, undefined, { signal }).catch(() => {})
     }
   }
   await releaseLease(options).catch(() => {})
 }
 
-async function recordBatch(options: RecorderOptions, signal: AbortSignal): Promise<void> {
-  const { redis, blocking, keys } = options
+/** What could not be written in this round: their sessions, whose later entries wait behind, and why. */
+interface Round {
+  stuck: Set<string>
+  failure: unknown
+}
+
+/** @throws what kept any of the entries from being written, once all others are */
+async function recordBatches(options: RecorderOptions, signal: AbortSignal): Promise<void> {
+  const { redis, keys } = options
   await redis.xgroup('CREATE', keys.entries, GROUP, '0', 'MKSTREAM').catch(ignoreBusyGroup)
-  // Every reader uses the group's one consumer name: whatever an earlier writer left unacknowledged comes first.
-  const left = await redis.xreadgroup(
-    'GROUP',
-    GROUP,
-    GROUP,
-    'COUNT',
-    BATCH,
-    'STREAMS',
-    keys.entries,
-    '0',
-  )
-  const leftovers = entriesIn(left)
-  if (leftovers.length > 0) {
-    await write(options, leftovers, true)
-    return
+  const round: Round = { stuck: new Set(), failure: null }
+  if (await writeLeftovers(options, round)) {
+    const isFine = round.stuck.size === 0
+    const next = await nextEntries(options, isFine ? BLOCK_MS : 1, signal)
+    await write(options, next, false, round)
   }
-  const next = blocking.xreadgroup(
-    'GROUP',
-    GROUP,
-    GROUP,
-    'COUNT',
-    BATCH,
-    'BLOCK',
-    BLOCK_MS,
-    'STREAMS',
-    keys.entries,
-    '>',
-  )
-  await write(options, entriesIn(await replyUnless(signal, next)), false)
+  if (round.stuck.size > 0) throw round.failure
+}
+
+/** Every reader uses the group's one consumer name: what an earlier one left comes first. Answers whether that was all. */
+async function writeLeftovers(options: RecorderOptions, round: Round): Promise<boolean> {
+  const { redis, keys } = options
+  const group = ['GROUP', GROUP, GROUP, 'COUNT', BATCH, 'STREAMS', keys.entries] as const
+  let after = '0'
+  for (let batch = 0; batch < BATCHES_TRIED_AGAIN; batch += 1) {
+    const left = deliveriesIn(await redis.xreadgroup(...group, after))
+    if (left.length === 0) return true
+    await write(options, left, true, round)
+    after = left.at(-1)!.id
+  }
+  return false
+}
+
+async function nextEntries(
+  { blocking, keys }: RecorderOptions,
+  blockMs: number,
+  signal: AbortSignal,
+): Promise<Delivery[]> {
+  const group = ['GROUP', GROUP, GROUP, 'COUNT', BATCH, 'BLOCK', blockMs] as const
+  const next = blocking.xreadgroup(...group, 'STREAMS', keys.entries, '>')
+  return deliveriesIn(await replyUnless(signal, next))
 }
 
 /** Sessions are written side by side, and what is on disk leaves the stream at once, whatever became of the others. */
@@ -105,64 +126,43 @@ async function write(
   options: RecorderOptions,
   deliveries: readonly Delivery[],
   mayBeWritten: boolean,
+  round: Round,
 ): Promise<void> {
-  if (deliveries.length === 0) return
   const { redis, keys } = options
-  await mkdir(options.sessionsDir, { recursive: true })
-  const sessions = [...Map.groupBy(deliveries, ({ entry }) => entry.session_id).values()]
+  const bySession = Map.groupBy(deliveries, ({ entry }) => entry.session_id)
+  const sessions = [...bySession].filter(([id]) => !round.stuck.has(id))
   const endings = await Promise.allSettled(
-    sessions.map((session) => writeSession(options, session, mayBeWritten)),
+    sessions.map(([id, session]) => record(options, id, session, mayBeWritten)),
   )
-  const written = sessions.filter((_, index) => endings[index]!.status === 'fulfilled').flat()
-  const ids = written.map(({ id }) => id)
-  if (ids.length > 0) {
-    await redis
-      .multi()
-      .xack(keys.entries, GROUP, ...ids)
-      .xdel(keys.entries, ...ids)
-      .exec()
+  const written: Delivery[] = []
+  for (const [index, [id, session]] of sessions.entries()) {
+    const ending = endings[index]!
+    if (ending.status === 'fulfilled') written.push(...session)
+    else {
+      round.stuck.add(id)
+      round.failure ??= ending.reason
+    }
   }
+  if (written.length === 0) return
+  const ids = written.map(({ id }) => id)
+  await redis
+    .multi()
+    .xack(keys.entries, GROUP, ...ids)
+    .xdel(keys.entries, ...ids)
+    .exec()
   for (const { entry } of written) options.onWritten?.(entry)
-  const failure = endings.find((ending) => ending.status === 'rejected')
-  if (failure) throw failure.reason
 }
 
-async function writeSession(
-  options: RecorderOptions,
+async function record(
+  { sessionsDir, keepNotes }: RecorderOptions,
+  sessionId: string,
   deliveries: readonly Delivery[],
   mayBeWritten: boolean,
 ): Promise<void> {
-  const file = sessionFile(options.sessionsDir, deliveries[0]!.entry.session_id)
-  const text = mayBeWritten ? await wholeLines(file) : ''
-  const missing = deliveries.filter(({ entry }) => !holdsEntry(text, entry.job_id))
-  if (missing.length > 0) await appendLines(file, missing)
+  const entries = deliveries.map(({ entry }) => entry)
+  await writeSession(sessionFile(sessionsDir, sessionId), entries, mayBeWritten)
   const notes = deliveries.flatMap((delivery) => delivery.notes)
-  if (notes.length > 0) await options.keepNotes(notes)
-}
-
-/** One write, on disk before this returns. A line torn by an earlier crash is cut off first. */
-async function appendLines(path: string, deliveries: readonly Delivery[]): Promise<void> {
-  await using file = await open(path, 'a+')
-  const { size } = await file.stat()
-  if (size > 0 && (await byteAt(file, size - 1)) !== NEWLINE) {
-    await file.truncate((await readFile(path)).lastIndexOf(NEWLINE) + 1)
-  }
-  await file.appendFile(deliveries.map(({ entry }) => `${JSON.stringify(entry)}\n`).join(''))
-  await file.datasync()
-}
-
-async function byteAt(file: FileHandle, position: number): Promise<number | undefined> {
-  const { buffer } = await file.read({ buffer: Buffer.alloc(1), position })
-  return buffer[0]
-}
-
-async function wholeLines(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch(() => '')
-  return text.slice(0, text.lastIndexOf('\n') + 1)
-}
-
-function holdsEntry(lines: string, jobId: string): boolean {
-  return lines.includes(`"job_id":${JSON.stringify(jobId)}`)
+  if (notes.length > 0) await keepNotes(notes)
 }
 
 /** Takes or renews the right to write. */
@@ -184,7 +184,7 @@ interface Delivery {
   notes: NoteDraft[]
 }
 
-function entriesIn(reply: unknown): Delivery[] {
+function deliveriesIn(reply: unknown): Delivery[] {
   const streams = (reply ?? []) as [string, [string, string[] | null][]][]
   return (streams[0]?.[1] ?? []).flatMap(([id, fields]) => {
     if (fields === null) return []

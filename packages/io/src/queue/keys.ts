@@ -22,6 +22,8 @@ export interface Keys {
   attempts: string
   /** Finished jobs on their way to the session log; an entry stays until it is written. */
   entries: string
+  /** Why the session log cannot be written now. */
+  recorderProblem: string
   session(sessionId: string): string
   inbox(gatewayId: string): string
   /** Workers that serve a queue, scored by when they last said so. */
@@ -60,6 +62,7 @@ export function keysFor(namespace: string): Keys {
     open: `${prefix}:open`,
     attempts: `${prefix}:attempts`,
     entries: `${prefix}:entries`,
+    recorderProblem: `${prefix}:recorder`,
     session: (sessionId) => `${prefix}:session:${sessionId}`,
     inbox: (gatewayId) => `${prefix}:inbox:${gatewayId}`,
     serving: (queue) => `${prefix}:serving:${queue}`,
