@@ -38,7 +38,7 @@ async function processesAt(folder: string): Promise<string[]> {
 }
 
 test('a run prints each figure with its verdict, and leaves nothing behind', async () => {
-  const bench = await startBench('--quick', '--json', 'memory', 'latency')
+  const bench = await startBench('--quick', '--json', 'memory', 'latency', 'gateway')
   const { out, err, code } = await bench.ended
   expect({ err, code }).toEqual({ err: '', code: 0 })
   const { machine, rows } = JSON.parse(out)
@@ -47,6 +47,13 @@ test('a run prints each figure with its verdict, and leaves nothing behind', asy
     ...['redis', 'gateway', 'local worker', 'cloud worker', 'together'],
     ...['one step, p50', 'one step, p99', 'generate + verify, p50', 'generate + verify, p99'],
     ...['three escalations, p50', 'three escalations, p99'],
+    ...['tools/list', 'instant job'].flatMap((call) =>
+      [1, 32, 256].flatMap((connections) =>
+        ['', ': share of a bare SDK handler', ': share of a bare Hono route'].map(
+          (rest) => `${call}, ${connections} at once${rest}`,
+        ),
+      ),
+    ),
   ])
   expect(rows.every((row: { value: number }) => row.value > 0)).toBe(true)
   expect(await readdir(bench.folder)).toEqual([])

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { report } from '@hyperguild/io/process/service.ts'
+import { gateway } from './gateway.ts'
 import { type BenchFleet, type FleetKind, startBenchFleet } from './kit/fleet.ts'
 import { describeMachine, machineText, rowsText, verdictOf } from './kit/report.ts'
 import type { BenchContext, Row, Scenario } from './kit/scenario.ts'
@@ -15,7 +16,16 @@ import { sandbox } from './sandbox.ts'
 import { workspace } from './workspace.ts'
 
 /** In this order; a new scenario is one file and one row. */
-const SCENARIOS: readonly Scenario[] = [memory, latency, overhead, rate, workspace, sandbox, prompt]
+const SCENARIOS: readonly Scenario[] = [
+  memory,
+  latency,
+  overhead,
+  rate,
+  gateway,
+  workspace,
+  sandbox,
+  prompt,
+]
 const MOST_SECONDS = 300
 
 const HELP = `Usage: npm run bench -- [options] [scenario ...]

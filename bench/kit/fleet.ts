@@ -28,6 +28,7 @@ export type FleetKind = 'simulated' | 'bare'
 export interface BenchFleet extends GatewaySide {
   kind: FleetKind
   redisUrl: string
+  gatewayUrl: string
   /** Where the simulated models are; the bare fleet has none. */
   modelsUrl: string | null
   /** Redis, gateway, workers. */
@@ -50,6 +51,7 @@ export async function startBenchFleet(
     ...(await startGatewaySide(variables, keep)),
     kind,
     redisUrl: redis.url,
+    gatewayUrl: parts[0]!.url!,
     modelsUrl: models?.url ?? null,
     processes: [
       { name: 'redis', pid: redis.pid },
@@ -102,6 +104,8 @@ function variablesOf(folder: string, redis: EmbeddedRedis, models: ChildService 
     HYPERGUILD_DATA_DIR: join(folder, 'data'),
     HYPERGUILD_LOG_LEVEL: 'error',
     HYPERGUILD_PROBE_PORT: '0',
+    HYPERGUILD_CALLS_PER_MINUTE: '1000000',
+    HYPERGUILD_OPEN_JOBS: '1000',
     HYPERGUILD_LOCAL_CONCURRENCY: String(STEPS_AT_ONCE),
     HYPERGUILD_CLOUD_CONCURRENCY: String(STEPS_AT_ONCE),
     SUPERVISOR_PORT: '0',
