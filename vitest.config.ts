@@ -6,6 +6,7 @@ export default defineConfig({
       'packages/**/*.test.ts',
       'apps/**/*.test.ts',
       'bench/**/*.test.ts',
+      'chaos/**/*.test.ts',
       'test/**/*.test.ts',
       'deploy/**/*.test.ts',
     ],

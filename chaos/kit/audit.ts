@@ -15,6 +15,8 @@ export interface Audit {
     entries: number
     patches: number
   }
+  /** Calls that ended as they should not have, and why. */
+  unpassed: string[]
   lost: string[]
   doubled: string[]
   wrong: string[]
@@ -22,7 +24,7 @@ export interface Audit {
 
 /** Compares what callers got with what was recorded, logged, queued and written into their projects. */
 export function auditCalls(
-  fleet: ChaosFleet,
+  fleet: Pick<ChaosFleet, 'sessionsDir' | 'projects'>,
   outcomes: readonly Outcome[],
   watched: Watched,
 ): Audit {
@@ -61,6 +63,11 @@ export function auditCalls(
       entries: [...log.entries.values()].flat().length,
       patches: outcomes.filter(({ result }) => result?.patch?.applied).length,
     },
+    unpassed: outcomes.flatMap(({ call, result }) =>
+      result === null || result.status === 'pass'
+        ? []
+        : [`${call.requestId}: ${result.status}: ${result.message}`],
+    ),
     lost,
     doubled,
     wrong,
@@ -107,7 +114,7 @@ function parsed(line: string): SessionEntry | null {
   }
 }
 
-function filesBack({ projects }: ChaosFleet): string[] {
+function filesBack({ projects }: Pick<ChaosFleet, 'projects'>): string[] {
   return projects.flatMap((project) =>
     readdirSync(project, { recursive: true })
       .map(String)

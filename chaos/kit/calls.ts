@@ -15,7 +15,7 @@ const ANSWER_TIMEOUT_MS = 12_000
 const EVENTS_TIMEOUT_MS = 8_000
 const AFTER_TROUBLE_MS = 150
 /** A call that has no end after so long never will. */
-const PATIENCE_MS = 150_000
+const PATIENCE_MS = 240_000
 
 /** One call of a skill as its client means it, however often it has to ask. */
 export interface Call {
@@ -34,6 +34,8 @@ export interface Outcome {
   /** Every job id that it was answered with; one, if all is well. */
   jobIds: Set<string>
   result: JobResult | null
+  /** What was answered last, while it had no result. */
+  heard: string
   /** In words, what went wrong with it. */
   problems: string[]
 }
@@ -69,17 +71,19 @@ export async function runCall(
   gatewayUrls: readonly string[],
   random: Random,
 ): Promise<Outcome> {
-  const outcome: Outcome = { call, jobIds: new Set(), result: null, problems: [] }
+  const outcome: Outcome = { call, jobIds: new Set(), result: null, heard: '', problems: [] }
   const giveUpAtMs = Date.now() + PATIENCE_MS
   while (outcome.result === null && outcome.problems.length === 0) {
-    if (Date.now() > giveUpAtMs) outcome.problems.push('it has no end')
+    if (Date.now() > giveUpAtMs)
+      outcome.problems.push(`it has no end; last heard: ${outcome.heard}`)
     const url = random.pick(gatewayUrls)
     try {
       await (outcome.jobIds.size === 0
         ? submit(outcome, url, random)
         : follow(outcome, url, random))
-    } catch {
+    } catch (error) {
       // A gateway that is gone, frozen or without Redis; the next one may be better.
+      if (outcome.jobIds.size === 0) outcome.heard = String(error)
       await pause(AFTER_TROUBLE_MS)
     }
   }
@@ -127,6 +131,7 @@ async function take(outcome: Outcome, response: Response): Promise<void> {
 function note(outcome: Outcome, answer: JobResult | { job_id: string }): void {
   outcome.jobIds.add(answer.job_id)
   if ('ended' in answer) outcome.result = answer
+  else outcome.heard = JSON.stringify(answer)
 }
 
 /** Looks whether the tree is as the result says, and goes on working there: the file must not come back. */

@@ -6,6 +6,7 @@ const SHOWN = 12
 /** What a run found, for a person; the verdict comes last. */
 export function reportText(findings: Findings): string {
   const { plan, damage, counts, recoveryMs, lost, doubled, wrong, left } = findings
+  const unpassed = findings.unpassed.slice(0, SHOWN)
   const deeds = Object.entries(damage.deeds).map(([deed, times]) => `${deed} ${times}`)
   const share = findings.chaosPerSecond / findings.calmPerSecond
   const recovery =
@@ -22,6 +23,7 @@ export function reportText(findings: Findings): string {
     `steps       ${counts.queued} queued`,
     `log         ${counts.entries} lines`,
     `projects    ${counts.patches} patches applied`,
+    ...unpassed.map((what) => `  not passed: ${what}`),
     ...listed('wrong', wrong),
     ...listed('left', left),
     ...listed('lost', lost),
