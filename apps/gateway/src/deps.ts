@@ -24,7 +24,7 @@ export interface GatewayDeps extends JobRecords {
   jobSeconds: number
   patience: Patience
   livingWorkers(): Promise<WorkerCard[]>
-  intake: Pick<Intake, 'admit' | 'safe'>
+  intake: Omit<Intake, 'close'>
   /** What a job may hold, with all it was given to read. */
   jobBytes: number
   log: Logger

@@ -65,8 +65,10 @@ export async function submit(
 
 /** Whoever joins an open job starts none. */
 async function admit(deps: GatewayDeps, wanted: Wanted, callKey: string): Promise<void> {
-  await deps.intake.admit(wanted).catch(async (refusal: unknown) => {
-    if (!(await deps.store.isOpenCall(callKey))) throw refusal
+  const { intake, store } = deps
+  await intake.admit(wanted).catch(async (refusal: unknown) => {
+    const canJoin = refusal instanceof RequestError && intake.redis().isUsable
+    if (!canJoin || !(await store.isOpenCall(callKey))) throw refusal
   })
 }
 

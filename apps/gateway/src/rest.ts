@@ -94,11 +94,19 @@ async function streamEvents(deps: GatewayDeps, c: Context): Promise<Response> {
         await stream.writeSSE({ event: 'done', data: JSON.stringify(next.result) })
         return
       }
+    } catch (error) {
+      await stream.writeSSE({ event: 'error', data: errorData(error) })
     } finally {
       clearInterval(keepAlive)
       listening.stop()
     }
   })
+}
+
+/** @throws what is no business of a caller */
+function errorData(error: unknown): string {
+  if (!(error instanceof RequestError)) throw error
+  return JSON.stringify({ code: error.code, detail: error.message })
 }
 
 function inputOf(c: Context): Record<string, unknown> {

@@ -99,7 +99,7 @@ export async function startPool(options: PoolOptions): Promise<Service> {
   return {
     async close() {
       const emptied = Promise.all(consumers.map((consumer) => consumer.close(environment.drainMs)))
-      const signedOff = presence.close()
+      const signedOff = presence.close().catch(() => {})
       await view.close()
       await emptied
       // While Redis is away none of these ends, and then none of them matters.
