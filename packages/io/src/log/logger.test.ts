@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { readEnvironment } from '@hyperguild/io/config/environment.ts'
 import { expect, test } from 'vitest'
+import { readEnvironment } from '../config/environment.ts'
 
 const LOGGER = fileURLToPath(new URL('logger.ts', import.meta.url))
 
