@@ -28,8 +28,7 @@ function books() {
   } as unknown as Outcome
   const watched = {
     attempts: new Map([['a#1', 1]]),
-    queued: new Map([['a-0', 1]]),
-    failed: new Set<string>(),
+    steps: new Map([['a-0', ['added', 'active', 'completed']]]),
   }
   const audit = () => auditCalls({ sessionsDir, projects: [project] }, [outcome], watched)
   return { project, write, outcome, watched, audit }
@@ -54,7 +53,7 @@ test.each<
   ['an attempt recorded twice', 'doubled', ({ watched }) => watched.attempts.set('a#1', 2)],
   ['a job with two lines', 'doubled', ({ write }) => write(LINE + LINE)],
   ['a call that became two jobs', 'doubled', ({ outcome }) => outcome.jobIds.add('b')],
-  ['a step queued twice', 'doubled', ({ watched }) => watched.queued.set('a-0', 2)],
+  ['a step queued twice', 'doubled', ({ watched }) => watched.steps.get('a-0')!.push('added')],
   [
     'a file that came back',
     'doubled',

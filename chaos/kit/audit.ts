@@ -44,9 +44,7 @@ export function auditCalls(
     doubled.push(...attemptsTwice(outcome, watched).map((what) => `${of}: ${what}`))
     lost.push(...attemptsMissing(outcome, watched).map((what) => `${of}: ${what}`))
   }
-  for (const [step, times] of watched.queued) {
-    if (times > 1 && !watched.failed.has(step)) doubled.push(`step ${step}: queued ${times} times`)
-  }
+  doubled.push(...stepsTwice(watched))
   doubled.push(...filesBack(fleet).map((file) => `${file}: written again after its caller took it`))
   const asked = new Set(outcomes.flatMap(({ jobIds }) => [...jobIds]))
   wrong.push(
@@ -59,7 +57,7 @@ export function auditCalls(
       calls: outcomes.length,
       passed: outcomes.filter(({ result }) => result?.status === 'pass').length,
       attempts: watched.attempts.size,
-      queued: watched.queued.size,
+      queued: watched.steps.size,
       entries: [...log.entries.values()].flat().length,
       patches: outcomes.filter(({ result }) => result?.patch?.applied).length,
     },
@@ -72,6 +70,14 @@ export function auditCalls(
     doubled,
     wrong,
   }
+}
+
+/** A step that its queue gave up on is queued again; any other one is queued once. */
+function stepsTwice({ steps }: Watched): string[] {
+  return [...steps]
+    .filter(([, told]) => told.filter((event) => event === 'added').length > 1)
+    .filter(([, told]) => !told.includes('failed'))
+    .map(([step, told]) => `step ${step}: queued again: ${told.join(', ')}`)
 }
 
 function attemptsTwice({ jobIds }: Outcome, { attempts }: Watched): string[] {

@@ -3,8 +3,8 @@ import type { ChaosFleet } from './fleet.ts'
 import type { Random } from './random.ts'
 import type { Supervised } from './supervise.ts'
 
-/** Longer than a lease and all looks at what is stalled. */
-const FREEZE_MS = 13_000
+/** Around the time when a frozen worker's steps begin elsewhere, so that it wakes before, while and after they are done. */
+const FREEZE_MS = { least: 8_500, most: 15_000 }
 const SLOW_MS = 4_000
 const SLOWER_BY_MS = 300
 
@@ -28,18 +28,22 @@ export interface Havoc {
   stop(): Promise<void>
 }
 
-/** What may happen, by how often. */
-const DEEDS = [
-  ['kill worker', 62],
-  ['kill gateway', 14],
-  ['kill redis', 5],
-  ['stop worker', 4],
-  ['freeze worker', 5],
-  ['freeze gateway', 3],
-  ['slow wire', 4],
-  ['cut wire', 3],
-] as const
-type Deed = (typeof DEEDS)[number][0]
+/** What may happen, and how often in each round: so even a short run sees all of it. */
+const DEEDS = {
+  'kill worker': 14,
+  'kill gateway': 3,
+  'kill redis': 2,
+  'stop worker': 1,
+  'freeze worker': 2,
+  'freeze gateway': 1,
+  'slow wire': 1,
+  'cut wire': 1,
+}
+type Deed = keyof typeof DEEDS
+const ROUND = Object.entries(DEEDS).flatMap(([deed, times]) =>
+  Array<Deed>(times).fill(deed as Deed),
+)
+export const KILLS_SHARE = ROUND.filter((deed) => deed.startsWith('kill')).length / ROUND.length
 
 /** Does harm to a fleet every so often until told to stop. */
 export function startHavoc(fleet: ChaosFleet, random: Random, everyMs: number): Havoc {
@@ -61,7 +65,8 @@ export function startHavoc(fleet: ChaosFleet, random: Random, everyMs: number): 
   function freeze(pid: number): boolean {
     if (frozen.has(pid) || frozen.size > 1 || !signalTo(pid, 'SIGSTOP')) return false
     frozen.add(pid)
-    hold(FREEZE_MS, () => {
+    const { least, most } = FREEZE_MS
+    hold(least + random.below(most - least), () => {
       frozen.delete(pid)
       signalTo(pid, 'SIGCONT')
     })
@@ -89,14 +94,15 @@ export function startHavoc(fleet: ChaosFleet, random: Random, everyMs: number): 
     return true
   }
 
+  const deeds = deedsIn(random)
   async function rage(): Promise<void> {
     while (!closing.signal.aborted) {
       const waitMs = everyMs * (0.4 + 1.2 * random.next())
       await pause(waitMs, undefined, { signal: closing.signal }).catch(() => {})
       if (closing.signal.aborted) return
-      let deed = throwDice(random)
       // What is being started anew cannot be harmed.
-      while (!act(deed)) deed = throwDice(random)
+      let deed = deeds.next().value
+      while (!act(deed)) deed = deeds.next().value
       damage.deeds[deed] = (damage.deeds[deed] ?? 0) + 1
     }
   }
@@ -118,8 +124,12 @@ function partsFor({ redis, gateways, workers }: ChaosFleet, deed: Deed): readonl
   return deed.endsWith('gateway') ? gateways : workers
 }
 
-function throwDice(random: Random): Deed {
-  return random.pick(DEEDS.flatMap(([deed, weight]) => Array<Deed>(weight).fill(deed)))
+/** Deeds without end, each round in an order of its own. */
+function* deedsIn(random: Random): Generator<Deed, never> {
+  for (;;) {
+    const round = [...ROUND]
+    while (round.length > 0) yield round.splice(random.below(round.length), 1)[0]!
+  }
 }
 
 /** @returns whether there was such a process */

@@ -9,7 +9,7 @@ default_chain: [${CHAIN.join(', ')}]
 `
 
 /** How long a model thinks; a call names its pace. */
-export const PACES_MS = [0, 20, 60, 200] as const
+export const PACES_MS = [0, 20, 60, 200, 1000] as const
 
 /** What a call says to the simulated models: whose work is good, and how long they take. */
 export function spell(good: ChainModel, paceMs: number): string {

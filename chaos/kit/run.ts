@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Audit, auditCalls } from './audit.ts'
 import { makeCall, type Outcome, runCall } from './calls.ts'
 import type { ChaosFleet } from './fleet.ts'
-import { type Damage, startHavoc } from './havoc.ts'
+import { type Damage, KILLS_SHARE, startHavoc } from './havoc.ts'
 import { settle } from './leftovers.ts'
 import { createRandom } from './random.ts'
 import { recoveriesAfter } from './recovery.ts'
@@ -42,7 +42,7 @@ export async function runChaos(fleet: ChaosFleet, plan: Plan): Promise<Findings>
   const lanes = startLanes(fleet, plan)
   await pause(calmMs)
   const calm = lanes.outcomes.length
-  const everyMs = (havocMs / plan.kills) * 0.7
+  const everyMs = (havocMs / plan.kills) * KILLS_SHARE
   const havoc = startHavoc(fleet, createRandom(seed), everyMs)
   const havocAtMs = Date.now()
   const isDone = () =>

@@ -10,10 +10,8 @@ const EVERY_MS = 400
 export interface Watched {
   /** How often each attempt of each job was recorded. */
   attempts: Map<string, number>
-  /** How often each step was put into its queue. */
-  queued: Map<string, number>
-  /** Steps that their queue gave up on, so that they are queued again. */
-  failed: Set<string>
+  /** What the queues told of each step, in order: added, active, completed and so on. */
+  steps: Map<string, string[]>
 }
 
 export interface StreamWatch extends Watched {
@@ -26,7 +24,7 @@ export function watchStreams(redisUrl: string): StreamWatch {
   const redis = connectRedis(redisUrl, 'chaos-watch', 'fail_fast')
   redis.on('error', () => {})
   const keys = keysFor(REDIS_PREFIX)
-  const watched: Watched = { attempts: new Map(), queued: new Map(), failed: new Set() }
+  const watched: Watched = { attempts: new Map(), steps: new Map() }
   const queues = [
     ...CHAIN.map(queueOf),
     queueOf('claude-judge'),
@@ -39,8 +37,8 @@ export function watchStreams(redisUrl: string): StreamWatch {
     ),
     ...queues.map((queue) =>
       readerOf(redis, `${keys.prefix}:${queue}:events`, ({ event, jobId }) => {
-        if (event === 'added') count(watched.queued, jobId!)
-        if (event === 'failed') watched.failed.add(jobId!)
+        if (jobId === undefined) return
+        watched.steps.set(jobId, [...(watched.steps.get(jobId) ?? []), event!])
       }),
     ),
   ]
