@@ -29,7 +29,10 @@ async function submitToNobody() {
   const answer = call('review', { project_root, files: ['cart.js'] })
   const redis = connectRedis(inject('redisUrl'), 'dead-workers', 'wait')
   onTestFinished(() => redis.disconnect())
-  const store = createJobStore(redis, keysFor(fleet.redisPrefix), 3_600_000)
+  const store = createJobStore(redis, keysFor(fleet.redisPrefix), {
+    retentionMs: 3_600_000,
+    keptJobs: 100,
+  })
   const jobId = await vi.waitFor(async () => {
     const [id] = await store.dueJobs(Number.MAX_SAFE_INTEGER, 1)
     expect(id).toBeDefined()

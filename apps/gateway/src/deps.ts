@@ -1,5 +1,7 @@
+import type { StepRef } from '@hyperguild/core/advance.ts'
 import type { Patience } from '@hyperguild/core/after-failure.ts'
 import type { CallSettings } from '@hyperguild/core/backend.ts'
+import type { Job } from '@hyperguild/core/job.ts'
 import type { ModelsConfig } from '@hyperguild/core/models-config.ts'
 import type { Skill } from '@hyperguild/core/skill.ts'
 import type { Brain } from '@hyperguild/io/brain/brain.ts'
@@ -22,6 +24,8 @@ export interface GatewayDeps extends JobRecords {
   /** Whether jobs are given the notes that fit them. */
   offersNotes: boolean
   jobSeconds: number
+  /** How long a worker may be at a step of a skill; null where a step has no limit of its own. */
+  stepLimitMs(job: Job, kind: StepRef['kind']): number | null
   patience: Patience
   livingWorkers(): Promise<WorkerCard[]>
   intake: Omit<Intake, 'close'>

@@ -55,7 +55,7 @@ export async function startGateway(
   await requireUsableRedis(redis, REDIS_TIMEOUT_MS)
   const keys = keysFor(environment.redisPrefix)
   const intake = await openIntake({ environment, redis, keys, log })
-  const store = createJobStore(redis, keys, environment.retentionSeconds * 1000)
+  const store = createJobStore(redis, keys, environment.retention)
   const queue = createJobQueue(redis, keys)
   const wires = { redis, keys, gatewayId, onError }
   const inbox = openInbox({ ...wires, blocking: open('inbox', 'wait'), store })
@@ -122,12 +122,22 @@ function depsFrom({ environment, config, log }: GatewayOptions, parts: Parts): G
     offersNotes: environment.brainOffer,
     jobBytes: environment.jobBytes,
     jobSeconds: environment.jobSeconds,
+    stepLimitMs: stepLimits(config, environment.verifierSeconds * 1000),
     patience: environment.patience,
     unservedMs: environment.unservedMs,
     now: Date.now,
     livingWorkers: () => livingWorkers(redis, keys, Date.now()),
     onCommitted: countCommits(metrics, namesIn(config)),
     log,
+  }
+}
+
+/** An accepted patch may take the time it takes. */
+function stepLimits({ skills }: Config, verifierMs: number): GatewayDeps['stepLimitMs'] {
+  return ({ tool }, kind) => {
+    if (kind === 'verify') return verifierMs
+    const seconds = kind === 'generate' ? skills.get(tool)?.limits.attempt_seconds : undefined
+    return seconds === undefined ? null : seconds * 1000
   }
 }
 
@@ -158,7 +168,7 @@ async function mcpOptions(
     },
     attendance,
     principalOf,
-    retentionMs: environment.retentionSeconds * 1000,
+    retentionMs: environment.retention.retentionMs,
     offer,
     ...(environment.conformance ? { fixtures: await conformance() } : {}),
   }

@@ -1,7 +1,7 @@
 import { attemptsOf } from '@hyperguild/core/decide.ts'
 import type { TestRun } from '@hyperguild/core/evidence.ts'
 import { statusOf } from '@hyperguild/core/job-status.ts'
-import type { JobRecord } from '@hyperguild/io/queue/job-reads.ts'
+import type { JobRecord } from '@hyperguild/io/queue/read-records.ts'
 
 /** A job's attempts for people, with the output of what was run. */
 export function jobLog(record: JobRecord): string {

@@ -1,5 +1,5 @@
 import type { Principal } from '@hyperguild/core/principal.ts'
-import type { JobRecord } from '@hyperguild/io/queue/job-reads.ts'
+import type { JobRecord } from '@hyperguild/io/queue/read-records.ts'
 import {
   type CallToolResult,
   CLIENT_CAPABILITIES_META_KEY,

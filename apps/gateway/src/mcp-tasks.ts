@@ -1,6 +1,6 @@
 import { RequestError } from '@hyperguild/core/errors.ts'
 import { statusOf } from '@hyperguild/core/job-status.ts'
-import type { JobRecord } from '@hyperguild/io/queue/job-reads.ts'
+import type { JobRecord } from '@hyperguild/io/queue/read-records.ts'
 import { busyOnTrouble } from '@hyperguild/io/queue/redis-trouble.ts'
 import {
   type CallToolResult,

@@ -42,7 +42,7 @@ export async function equipWorker(
   const overApi = chat ?? chatThrough(endpointsFor(config.models, environment, models))
   const limitsOf = oncePerName((model) => callLimitsOf(config.models, environment, model))
   const records = {
-    store: createJobStore(redis, keys, environment.retentionSeconds * 1000),
+    store: createJobStore(redis, keys, environment.retention),
     queue,
     breakers: createBreakers(redis, keys, Date.now),
     now: Date.now,

@@ -11,6 +11,9 @@ import { perform } from './perform.ts'
 import { dropFilesOf } from './sweep-files.ts'
 import { reportHealth } from './watch-servers.ts'
 
+/** How soon a step of a later version is offered again; by then another worker may be there to take it. */
+const LATER_VERSION_MS = 2_000
+
 /**
  * Does one step of one job and records what came of it. Doing it again, here or elsewhere, changes nothing.
  * Where a limit is reached, it and all others of its queue begin later.
@@ -43,6 +46,8 @@ async function doStep(deps: WorkerDeps, step: StepRef, lease: Lease): Promise<No
   const warmStart = step.kind !== 'generate' || (await deps.askWarm(step.model))
   const startedAtMs = deps.now()
   const begun = await deps.store.begin(step, startEvent(step, warmStart), deps.workerId)
+  // Left as it is for a worker that understands it.
+  if (begun.state === 'later') return { hold: 'step', forMs: LATER_VERSION_MS }
   if (begun.state !== 'go') return handOver(deps, step, begun)
   const due = advance(begun.job, begun.steps, null, startedAtMs)
   if (due.decision.do === 'wait') {

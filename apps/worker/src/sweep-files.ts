@@ -28,7 +28,8 @@ export function startFileSweeper(options: {
 async function sweepFiles({ store, dataDir }: { store: JobStore; dataDir: string }): Promise<void> {
   const jobIds = await readdir(join(dataDir, 'jobs')).catch(() => [])
   for (const jobId of jobIds) {
-    const record = await store.read(jobId)
+    const [record = null] = await store.readAll([jobId])
+    if (record === 'later') continue
     if (record === null || record.result !== null) {
       await dropFilesOf(dataDir, jobId, record?.job ?? null)
     }

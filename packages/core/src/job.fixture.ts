@@ -1,13 +1,13 @@
 import { NO_USAGE, type Usage } from './chat.ts'
 import { type Evidence, NO_EVIDENCE, type Patch, type TestRun } from './evidence.ts'
 import type { Failure } from './failure.ts'
-import type { Job } from './job.ts'
+import { JOB_VERSION, type Job } from './job.ts'
 import type { ApplyStep, GenerateStep, StepFacts, VerifyStep } from './step.ts'
 
 /** A review of two local models, then a cloud model, submitted at 0 and due after a minute. */
 export function aJob(changes: Partial<Job> = {}): Job {
   return {
-    version: 1,
+    version: JOB_VERSION,
     id: 'job-1',
     tool: 'review',
     skill: 'review',

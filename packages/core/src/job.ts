@@ -2,10 +2,11 @@ import type { Patience } from './after-failure.ts'
 import type { Delivery, VerifyMode } from './skill.ts'
 
 /** Raised when the shape of a job record changes; readers accept this and the previous one. */
-export const JOB_VERSION = 1
+export const JOB_VERSION = 2
 
 /** Everything about a job that is fixed when it is submitted. */
 export interface Job {
+  /** Stands first in the record as well. */
   version: number
   id: string
   /** The skill's tool name, such as `tdd_red`. */

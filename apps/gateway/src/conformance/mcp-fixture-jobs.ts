@@ -1,4 +1,4 @@
-import type { JobRecord } from '@hyperguild/io/queue/job-reads.ts'
+import type { JobRecord } from '@hyperguild/io/queue/read-records.ts'
 import {
   type CallToolResult,
   inputRequired,

@@ -26,7 +26,7 @@ function startFleet() {
   })
   const server = { isUp: false }
   const records = {
-    store: createJobStore(redis, keys, 60_000),
+    store: createJobStore(redis, keys, { retentionMs: 60_000, keptJobs: 100 }),
     queue,
     breakers: createBreakers(redis, keys, Date.now),
     now: Date.now,

@@ -37,7 +37,7 @@ test('queueing a step twice, also by two at once, is as queueing it once', async
   const job = await at.submit()
   await Promise.all([at.queue.add(stepOf(job)), at.queue.add(stepOf(job))])
   await at.queue.add(stepOf(job))
-  await at.queue.revive(stepOf(job))
+  await at.queue.revive(stepOf(job), async () => true)
   expect(await at.queued(SMALL)).toEqual([`${job.id}-0`])
 })
 
@@ -56,6 +56,20 @@ test('a step that is done is not done again because somebody queues it once more
   await at.queue.add(stepOf(job))
   expect(await at.queued(SMALL)).toEqual([])
   expect(count).toBe(1)
+})
+
+test('a step that is recorded by the time its queue is asked is not done again', async () => {
+  const at = open()
+  const job = await at.submit()
+  const consumer = serve(at, async () => null)
+  await at.queue.add(stepOf(job))
+  const { queueFor } = at.queue
+  await vi.waitFor(async () => expect(await queueFor(SMALL).getCompletedCount()).toBe(1))
+  await consumer.close(0)
+  await at.queue.revive(stepOf(job), async () => false)
+  expect(await at.queued(SMALL)).toEqual([])
+  await at.queue.revive(stepOf(job), async () => true)
+  expect(await at.queued(SMALL)).toEqual([`${job.id}-0`])
 })
 
 test('the worker at a step holds a lease, which is what its commit is compared with', async () => {

@@ -6,6 +6,7 @@ import { within } from '../process/within.ts'
 import type { Workplace } from './endings.ts'
 import type { Keys } from './keys.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
+import { areQueued } from './queued-steps.ts'
 import { restOnTrouble } from './rest-on-trouble.ts'
 
 /** Of the lease: how often it is looked for steps whose lease has run out. */
@@ -57,8 +58,13 @@ export interface QueueControls {
 export interface JobQueue extends QueueControls {
   /** Queues a step for its time; a step that is queued, running or finished already is left as it is. */
   add(step: StepRef): Promise<void>
-  /** Queues a step again that its queue gave up on or takes for done; harmless otherwise. */
-  revive(step: StepRef): Promise<void>
+  /**
+   * Queues a step again that its queue gave up on or takes for done; harmless otherwise.
+   * @param isDue whether it remains to be done; asked after the queue, since a step is recorded before its queue hears of it
+   */
+  revive(step: StepRef, isDue: () => Promise<boolean>): Promise<void>
+  /** Whether each of these steps waits in its queue or is under way. */
+  areQueued(steps: readonly StepRef[]): Promise<boolean[]>
   /** Takes a step out of its queue that nobody needs any more; one that a worker holds stays. */
   drop(step: StepRef): Promise<void>
   /** How many steps its queue does until it is done, itself included; null when it does not wait there or far behind. */
@@ -103,7 +109,7 @@ export function createJobQueue(redis: Redis, keys: Keys): JobQueue {
       defaultJobOptions: {
         attempts: 1,
         removeOnComplete: KEEP_FINISHED,
-        removeOnFail: { age: 7 * 86_400 },
+        removeOnFail: { age: 7 * 86_400, count: 1000 },
       },
     })
     // BullMQ repeats the connection's own errors here; whoever made the connection reports them.
@@ -120,11 +126,14 @@ export function createJobQueue(redis: Redis, keys: Keys): JobQueue {
   return {
     add,
 
-    async revive(step) {
+    async revive(step, isDue) {
       const job = await open(queueOfStep(step)).getJob(stepIdOf(step))
+      if (!(await isDue())) return
       if (job?.finishedOn !== undefined) await job.remove()
       await add(step)
     },
+
+    areQueued: (steps) => areQueued(redis, keys, steps),
 
     async drop(step) {
       await open(queueOfStep(step)).remove(stepIdOf(step))

@@ -1,29 +1,22 @@
 import { queueOfStep, type StepRef, stepIdOf } from '@hyperguild/core/advance.ts'
 import type { Underway } from '@hyperguild/core/cancel.ts'
-import type { Job } from '@hyperguild/core/job.ts'
 import {
   type JobEnd,
   type JobHead,
   type JobSummary,
   summaryOf,
 } from '@hyperguild/core/job-status.ts'
-import type { JobResult, SessionEntry } from '@hyperguild/core/result.ts'
-import type { Step } from '@hyperguild/core/step.ts'
+import type { SessionEntry } from '@hyperguild/core/result.ts'
 import type { Redis } from 'ioredis'
 import type { Keys } from './keys.ts'
-
-export interface JobRecord {
-  job: Job
-  /** Empty once the job has its result. */
-  steps: Step[]
-  result: JobResult | null
-  /** The step begun last; null before the first. */
-  underway: Underway | null
-}
+import { type JobRecord, LaterVersion, type ReadRecord, readRecords } from './read-records.ts'
 
 /** What can be asked about jobs without changing one. */
 export interface JobReads {
+  /** @throws {LaterVersion} when the record is not to be understood here */
   read(jobId: string): Promise<JobRecord | null>
+  /** As `read`, for many at once. */
+  readAll(jobIds: readonly string[]): Promise<ReadRecord[]>
   list(options: ListOptions): Promise<JobSummary[]>
   /** Whether the job has a result, or no record any more. */
   isOver(jobId: string): Promise<boolean>
@@ -37,6 +30,7 @@ export interface JobReads {
   lastSeen(jobId: string): Promise<string | null>
   /** Open jobs that the sweeper should look at, longest due first. */
   dueJobs(nowMs: number, limit: number): Promise<string[]>
+  countOpen(): Promise<number>
   isLeased(step: StepRef): Promise<boolean>
   /** Whether a worker still holds the lease on a step that it was given with this token. */
   isLeasedBy(step: StepRef, token: string): Promise<boolean>
@@ -54,7 +48,13 @@ export interface ListOptions {
 
 export function createJobReads(redis: Redis, keys: Keys): JobReads {
   return {
-    read: (jobId) => readRecord(redis, keys, jobId),
+    async read(jobId) {
+      const [record] = await readRecords(redis, keys, [jobId])
+      if (record === 'later') throw new LaterVersion(jobId)
+      return record ?? null
+    },
+
+    readAll: (jobIds) => readRecords(redis, keys, jobIds),
     list: (options) => listJobs(redis, keys, options),
     waiters: (jobId) => redis.smembers(keys.waiters(jobId)),
     lastSeen: (jobId) => redis.get(keys.seen(jobId)),
@@ -76,6 +76,8 @@ export function createJobReads(redis: Redis, keys: Keys): JobReads {
     dueJobs: (nowMs, limit) =>
       redis.zrange(keys.open, '-inf', String(nowMs), 'BYSCORE', 'LIMIT', 0, limit),
 
+    countOpen: () => redis.zcard(keys.open),
+
     async isLeased(step) {
       return (await redis.exists(keys.lock(queueOfStep(step), stepIdOf(step)))) === 1
     },
@@ -88,22 +90,6 @@ export function createJobReads(redis: Redis, keys: Keys): JobReads {
       const lines = await redis.lrange(keys.session(sessionId), 0, -1)
       return lines.map((line) => JSON.parse(line) as SessionEntry)
     },
-  }
-}
-
-async function readRecord(redis: Redis, keys: Keys, jobId: string): Promise<JobRecord | null> {
-  const [[, fields], [, steps]] = (await redis
-    .multi()
-    .hmget(keys.job(jobId), 'job', 'result', 'underway')
-    .lrange(keys.steps(jobId), 0, -1)
-    .exec()) as [[null, (string | null)[]], [null, string[]]]
-  const [job, result, underway] = fields
-  if (!job) return null
-  return {
-    job: JSON.parse(job) as Job,
-    steps: steps.map((step) => JSON.parse(step) as Step),
-    result: result ? (JSON.parse(result) as JobResult) : null,
-    underway: underway ? (JSON.parse(underway) as Underway) : null,
   }
 }
 

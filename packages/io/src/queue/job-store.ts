@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { type Advance, queueOfStep, type StepRef, stepIdOf } from '@hyperguild/core/advance.ts'
-import type { Job, JobEvent } from '@hyperguild/core/job.ts'
+import { JOB_VERSION, type Job, type JobEvent } from '@hyperguild/core/job.ts'
 import { endOf, headOf } from '@hyperguild/core/job-status.ts'
 import type { JobResult } from '@hyperguild/core/result.ts'
 import type { Step } from '@hyperguild/core/step.ts'
+import { upToDate } from '@hyperguild/core/stored-job.ts'
 import type { Redis } from 'ioredis'
 import { createDeadLetters, type DeadLetters, type Start } from './dead-letters.ts'
 import { createJobReads, type JobReads } from './job-reads.ts'
@@ -16,10 +17,19 @@ export type Fence = { leaseToken: string } | 'unleased' | 'override'
 /** `ok` is the only reply after which anything has changed. */
 export type CommitReply = 'ok' | 'moved' | 'done' | 'fenced' | 'gone'
 
+/** The step that something is recorded of, and in whose name. */
+export interface CommitPlace {
+  step: StepRef
+  job: Job
+  fence: Fence
+  lookAtMs: number
+}
+
 export type Begun =
   | { state: 'go'; job: Job; steps: Step[]; starts: number; starters: Start[] }
   | { state: 'moved'; job: Job; steps: Step[] }
-  | { state: 'done' | 'gone' }
+  /** `later`: of a later version, to be left to workers that understand it. */
+  | { state: 'done' | 'gone' | 'later' }
 
 /** The record of jobs in Redis. Every change of a job is one script: all of it happens, or nothing. */
 export interface JobStore extends JobReads {
@@ -32,16 +42,13 @@ export interface JobStore extends JobReads {
   begin(step: StepRef, event: JobEvent, worker: string): Promise<Begun>
   /** Takes a start back: the worker leaves the step to others, and did not die on it. */
   giveBack(step: StepRef, worker: string): Promise<void>
-  commit(
-    at: { step: StepRef; job: Job; fence: Fence; lookAtMs: number },
-    record: Step | null,
-    advance: Advance,
-  ): Promise<CommitReply>
+  commit(at: CommitPlace, record: Step | null, advance: Advance): Promise<CommitReply>
   /** The result, or null after joining those who wait for it; undefined when there is no such job. */
   attach(jobId: string, gatewayId: string): Promise<JobResult | null | undefined>
   /** Leaves a sign that somebody still wants the job. */
   see(jobId: string): Promise<void>
-  lookAgain(jobId: string, atMs: number): Promise<void>
+  /** Has the sweeper look at jobs again, each at its time. */
+  lookAgain(looks: readonly { jobId: string; atMs: number }[]): Promise<void>
   /** Strikes a job whose record is lost from the open ones. */
   forget(jobId: string): Promise<void>
 }
@@ -52,22 +59,27 @@ const SESSION_TTL_MS = 7 * 86_400_000
 const SEEN_TTL_MS = 3_600_000
 const JOBS_LISTED = 1000
 
-/** @param retentionMs how long a finished job can be fetched */
-export function createJobStore(redis: Redis, keys: Keys, retentionMs: number): JobStore {
+/** For how long finished jobs can be fetched, and how many of them. */
+export interface Retention {
+  retentionMs: number
+  keptJobs: number
+}
+
+export function createJobStore(redis: Redis, keys: Keys, retention: Retention): JobStore {
   defineScripts(redis)
-  const leaseOf = (step: StepRef) => keys.lock(queueOfStep(step), stepIdOf(step))
   const inboxPrefix = keys.inbox('')
   return {
     ...createJobReads(redis, keys),
 
     submit: (job, gatewayId, lookAtMs) =>
-      redis.hgSubmit(...submitArguments(keys, retentionMs, job, gatewayId, lookAtMs)),
+      redis.hgSubmit(...submitArguments(keys, retention.retentionMs, job, gatewayId, lookAtMs)),
 
     dead: createDeadLetters(redis, keys),
 
     async begin(step, event, worker) {
       const at = [keys.job(step.jobId), keys.steps(step.jobId), keys.waiters(step.jobId)]
-      const args = [step.jobId, step.step, inboxPrefix, JSON.stringify(event), worker]
+      const text = JSON.stringify(event)
+      const args = [step.jobId, step.step, inboxPrefix, text, worker, JOB_VERSION]
       return begunFrom(await redis.hgBegin(...at, ...args))
     },
 
@@ -75,32 +87,10 @@ export function createJobStore(redis: Redis, keys: Keys, retentionMs: number): J
       await redis.hgGiveBack(keys.job(step.jobId), step.step, worker)
     },
 
-    async commit({ step, job, fence, lookAtMs }, record, advance) {
-      const id = job.id
-      const at = [keys.job(id), keys.steps(id), keys.waiters(id), keys.open, keys.attempts]
-      const more = [keys.entries, leaseOf(step), keys.session(job.sessionId)]
-      const reply = await redis.hgCommit(
-        ...at,
-        ...more,
-        id,
-        step.step,
-        fence === 'unleased' ? '' : fence === 'override' ? '*' : fence.leaseToken,
-        record ? JSON.stringify(record) : '',
-        advance.attempt ? JSON.stringify(advance.attempt) : '',
-        advance.end ? JSON.stringify(advance.end.result) : '',
-        advance.end ? JSON.stringify(advance.end.entry) : '',
-        lookAtMs,
-        retentionMs,
-        inboxPrefix,
-        // A job of no session has its file, and nobody asks for it before that is written.
-        job.sessionId === job.id ? 0 : SESSION_TTL_MS,
-        JSON.stringify(advance.end?.notes ?? []),
-        advance.end ? JSON.stringify(endOf(advance.end.result, job)) : '',
-        keys.endings,
-        ...advance.events.map((event) => JSON.stringify(event)),
-      )
-      return reply as CommitReply
-    },
+    commit: (at, record, advance) =>
+      redis.hgCommit(
+        ...commitArguments(keys, retention, at, record, advance),
+      ) as Promise<CommitReply>,
 
     async attach(jobId, gatewayId) {
       const at = [keys.job(jobId), keys.waiters(jobId), keys.seen(jobId)]
@@ -114,8 +104,9 @@ export function createJobStore(redis: Redis, keys: Keys, retentionMs: number): J
       await redis.set(keys.seen(jobId), randomUUID(), 'PX', SEEN_TTL_MS)
     },
 
-    async lookAgain(jobId, atMs) {
-      await redis.zadd(keys.open, 'XX', atMs, jobId)
+    async lookAgain(looks) {
+      if (looks.length === 0) return
+      await redis.zadd(keys.open, 'XX', ...looks.flatMap(({ jobId, atMs }) => [atMs, jobId]))
     },
 
     async forget(jobId) {
@@ -153,13 +144,47 @@ function submitArguments(
   ]
 }
 
+/** In the order of commit.lua. */
+function commitArguments(
+  keys: Keys,
+  { retentionMs, keptJobs }: Retention,
+  { step, job, fence, lookAtMs }: CommitPlace,
+  record: Step | null,
+  { attempt, end, events }: Advance,
+): (string | number)[] {
+  const { id, sessionId } = job
+  const lease = keys.lock(queueOfStep(step), stepIdOf(step))
+  return [
+    ...[keys.job(id), keys.steps(id), keys.waiters(id), keys.open, keys.attempts, keys.entries],
+    ...[lease, keys.session(sessionId), keys.finished],
+    id,
+    step.step,
+    fence === 'unleased' ? '' : fence === 'override' ? '*' : fence.leaseToken,
+    record ? JSON.stringify(record) : '',
+    attempt ? JSON.stringify(attempt) : '',
+    end ? JSON.stringify(end.result) : '',
+    end ? JSON.stringify(end.entry) : '',
+    lookAtMs,
+    retentionMs,
+    keys.inbox(''),
+    // A job of no session has its file, and nobody asks for it before that is written.
+    sessionId === id ? 0 : SESSION_TTL_MS,
+    JSON.stringify(end?.notes ?? []),
+    end ? JSON.stringify(endOf(end.result, job)) : '',
+    keys.endings,
+    keptJobs,
+    keys.job(''),
+    ...events.map((event) => JSON.stringify(event)),
+  ]
+}
+
 function begunFrom(reply: [string, string?, number?, string?, ...string[]]): Begun {
   const [state, job, starts, starters, ...steps] = reply
-  if (state === 'done' || state === 'gone') return { state }
-  const record = {
+  if (state === 'done' || state === 'gone' || state === 'later') return { state }
+  const record = upToDate({
     job: JSON.parse(job!) as Job,
     steps: steps.map((step) => JSON.parse(step) as Step),
-  }
+  })
   if (state !== 'go') return { state: 'moved', ...record }
   return { state, ...record, starts: starts!, starters: JSON.parse(starters!) as Start[] }
 }

@@ -18,6 +18,8 @@ export interface Keys {
   endings: string
   /** Open jobs, scored by when the sweeper looks at them next. */
   open: string
+  /** Jobs that are done and can still be fetched, scored by when they ended. */
+  finished: string
   /** Every finished attempt, for live watchers; trimmed. */
   attempts: string
   /** Finished jobs on their way to the session log; an entry stays until it is written. */
@@ -60,6 +62,7 @@ export function keysFor(namespace: string): Keys {
     calls: (principal, minute) => `${prefix}:calls:${minute}:${principal}`,
     endings: `${prefix}:endings`,
     open: `${prefix}:open`,
+    finished: `${prefix}:finished`,
     attempts: `${prefix}:attempts`,
     entries: `${prefix}:entries`,
     recorderProblem: `${prefix}:recorder`,

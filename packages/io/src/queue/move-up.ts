@@ -21,7 +21,8 @@ async function moveOne(
   breaker: OpenBreaker,
 ): Promise<void> {
   const { store, queue, now, workerId: worker } = records
-  const record = await store.read(step.jobId)
+  const [record] = await store.readAll([step.jobId])
+  if (record === 'later') return
   if (record && !record.result) {
     const { job, steps } = record
     const { next } = advance(job, steps, null, now())

@@ -6,6 +6,7 @@ import type { Keys } from './keys.ts'
 const BEAT_MS = 3_000
 /** A worker that has not been heard of for so long serves nothing. */
 const SILENT_MS = 10_000
+const FORGOTTEN_MS = 3_600_000
 
 /** What a worker tells of itself. */
 export interface WorkerCard {
@@ -37,7 +38,11 @@ export async function announceWorker(
   const queues = [...card().models.map(queueOf), applyQueueOf(card().pool)]
   async function beat(): Promise<void> {
     const transaction = redis.multi()
-    for (const queue of queues) transaction.zadd(keys.serving(queue), now(), id)
+    for (const queue of queues) {
+      transaction.zadd(keys.serving(queue), now(), id)
+      // Workers that were killed did not sign off.
+      transaction.zremrangebyscore(keys.serving(queue), '-inf', now() - FORGOTTEN_MS)
+    }
     transaction.hset(keys.workers, id, JSON.stringify({ ...card(), seenAtMs: now() }))
     await transaction.exec()
   }

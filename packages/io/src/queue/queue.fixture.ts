@@ -10,6 +10,7 @@ import { type LeaseKeeper, startLeaseKeeper } from './lease-keeper.ts'
 import { connectRedis } from './redis.ts'
 
 export const RETENTION_MS = 3_600_000
+export const KEPT_JOBS = 100
 
 /** What a test gives: its Redis, and a way to have something done when it ends. */
 export interface TestContext {
@@ -30,7 +31,7 @@ export function openTestQueue({ redisUrl, atEnd }: TestContext) {
   const now = () => clock.ms
   const queue = createJobQueue(redis, keys)
   atEnd(() => queue.close())
-  const store = createJobStore(redis, keys, RETENTION_MS)
+  const store = createJobStore(redis, keys, { retentionMs: RETENTION_MS, keptJobs: KEPT_JOBS })
   const breakers = createBreakers(redis, keys, now)
   return {
     redis,

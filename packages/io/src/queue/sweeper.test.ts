@@ -9,6 +9,7 @@ import { sweep } from './sweeper.ts'
 const SMALL = 'ollama/small'
 const LARGE = 'ollama/large'
 const UNSERVED_MS = 30_000
+const STEP_LIMIT_MS = 20_000
 
 const open = () => openTestQueue({ redisUrl: inject('redisUrl'), atEnd: onTestFinished })
 
@@ -17,6 +18,7 @@ function sweepOnce(at: TestQueue, served: readonly string[] = ['local.small', 'l
   return sweep({
     ...at.records,
     isServed: async (queue) => served.includes(queue),
+    stepLimitMs: (_job, kind) => (kind === 'apply' ? null : STEP_LIMIT_MS),
     onError(error) {
       throw error
     },

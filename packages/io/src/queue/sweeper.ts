@@ -1,24 +1,21 @@
-import { advance, endNow, queueOfStep, type StepRef } from '@hyperguild/core/advance.ts'
-import { poolOf } from '@hyperguild/core/model.ts'
-import type { Step } from '@hyperguild/core/step.ts'
-import { uncalledStep } from '@hyperguild/core/uncalled-step.ts'
-import type { JobRecord } from './job-reads.ts'
-import {
-  commitAdvance,
-  type JobRecords,
-  nextLookMs,
-  readyAtMsOf,
-  recordStep,
-} from './record-step.ts'
+import { advance, type StepRef } from '@hyperguild/core/advance.ts'
+import type { Job } from '@hyperguild/core/job.ts'
+import { endPastDeadline, giveUpStep, isPastDeadline, lastMomentMs } from './give-up-step.ts'
+import type { JobRecord } from './read-records.ts'
+import { type JobRecords, nextLookMs } from './record-step.ts'
 
 const TICK_MS = 2_000
-const JOBS_PER_TICK = 200
-/** A worker ends its own attempts at the deadline; the sweeper only comes for those whose worker is gone. */
-const DEADLINE_GRACE_MS = 5_000
+const JOBS_PER_TICK = 800
+/** Read in one round trip. */
+const JOBS_PER_PAGE = 100
+/** Where more jobs are open than can be looked at in the usual time, each is looked at less often. */
+const JOBS_PER_SECOND = 400
 
 export interface SweeperOptions extends JobRecords {
   /** Whether a living worker takes steps of a queue. */
   isServed(queue: string): Promise<boolean>
+  /** How long a worker may be at a step of a skill; null where a step has no limit of its own. */
+  stepLimitMs(job: Job, kind: StepRef['kind']): number | null
   onError(error: unknown): void
 }
 
@@ -37,57 +34,61 @@ export function startSweeper(options: SweeperOptions): { close(): Promise<void> 
   }
 }
 
-/** Looks once at every job that is due. */
+/** Looks once at jobs that are due, longest due first. */
 export async function sweep(options: SweeperOptions): Promise<void> {
-  for (const jobId of await options.store.dueJobs(options.now(), JOBS_PER_TICK)) {
-    const record = await options.store.read(jobId)
-    if (record) await lookAfter(options, record)
-    else await options.store.forget(jobId)
+  const { store, now } = options
+  const due = await store.dueJobs(now(), JOBS_PER_TICK)
+  if (due.length === 0) return
+  const spreadMs = ((await store.countOpen()) / JOBS_PER_SECOND) * 1000
+  const asked = { ...options, isServed: remembering(options.isServed) }
+  for (let at = 0; at < due.length; at += JOBS_PER_PAGE) {
+    await lookAt(asked, due.slice(at, at + JOBS_PER_PAGE), spreadMs)
   }
 }
 
-async function lookAfter(options: SweeperOptions, record: JobRecord): Promise<void> {
-  const { job, steps } = record
-  const nowMs = options.now()
-  if (nowMs > job.deadlineAtMs + DEADLINE_GRACE_MS) {
-    const step = placeholder(record)
-    const end = endNow(job, steps, { kind: 'past_deadline' }, nowMs)
-    await commitAdvance(options, { step, job, fence: 'override' }, null, end)
-    const pending = advance(job, steps, null, job.submittedAtMs).next
-    if (pending) await options.queue.drop(pending)
-    return
-  }
-  const { next } = advance(job, steps, null, nowMs)
-  if (next === null) return
-  if (await waitsInVain(options, record, next)) {
-    const at = { step: next, job, steps, fence: 'unleased' } as const
-    const { reply } = await recordStep(options, at, unserved(next, nowMs))
-    if (reply === 'ok') await options.queue.drop(next)
-    return
-  }
-  await options.queue.revive(next)
-  await options.store.lookAgain(job.id, nextLookMs(options))
-}
-
-async function waitsInVain(
+/** Most jobs only wait in a queue: that is seen in two round trips for all of them. */
+async function lookAt(
   options: SweeperOptions,
-  { job, steps }: JobRecord,
-  next: StepRef,
-): Promise<boolean> {
-  const readyAtMs = readyAtMsOf({ step: next, job, steps })
-  if (options.now() - readyAtMs < options.unservedMs) return false
-  if (await options.isServed(queueOfStep(next))) return false
-  return !(await options.store.isLeased(next))
+  jobIds: readonly string[],
+  spreadMs: number,
+): Promise<void> {
+  const { store, queue, now } = options
+  const again: { jobId: string; atMs: number }[] = []
+  const waiting: { record: JobRecord; next: StepRef }[] = []
+  for (const [index, record] of (await store.readAll(jobIds)).entries()) {
+    const jobId = jobIds[index]!
+    if (record === null) await store.forget(jobId)
+    else if (record === 'later') again.push({ jobId, atMs: nextLookMs(options) })
+    else if (isPastDeadline(record.job, now())) await endPastDeadline(options, record)
+    else {
+      const { next } = advance(record.job, record.steps, null, now())
+      if (next) waiting.push({ record, next })
+    }
+  }
+  const queued = await queue.areQueued(waiting.map(({ next }) => next))
+  for (const [index, { record, next }] of waiting.entries()) {
+    if (await giveUpStep(options, record, next)) continue
+    if (!queued[index]) await queue.revive(next, () => isDue(options, next))
+    const atMs = Math.max(nextLookMs(options), now() + spreadMs)
+    const { id: jobId } = record.job
+    again.push({ jobId, atMs: Math.min(atMs, Math.max(lastMomentMs(record.job), now() + TICK_MS)) })
+  }
+  await store.lookAgain(again)
 }
 
-function unserved(step: StepRef, nowMs: number): Step {
-  const pool = poolOf(step.model)
-  const message = `no worker serves ${step.model}; start one with: hyperguild worker --tier ${pool} --models ${step.model}`
-  return uncalledStep(step, { failure: 'unserved', message }, { worker: 'sweeper', nowMs })
+/** Whether a step remains to be done, by what is recorded now. */
+async function isDue({ store, now }: SweeperOptions, { jobId, step }: StepRef): Promise<boolean> {
+  const [record] = await store.readAll([jobId])
+  if (!record || record === 'later') return false
+  return advance(record.job, record.steps, null, now()).next?.step === step && !record.result
 }
 
-/** Names the place behind the last step, for commits that belong to no queued step. */
-function placeholder({ job, steps }: JobRecord): StepRef {
-  const model = job.chain[0]!
-  return { jobId: job.id, step: steps.length, kind: 'generate', model, attempt: 0, of: 0 }
+/** Asks about each queue only once. */
+function remembering(ask: (queue: string) => Promise<boolean>): typeof ask {
+  const answers = new Map<string, Promise<boolean>>()
+  return (queue) => {
+    const answer = answers.get(queue) ?? ask(queue)
+    answers.set(queue, answer)
+    return answer
+  }
 }

@@ -1,10 +1,10 @@
 -- Commits the outcome of a step once: the fence is the number of steps so far and the worker's lease on the step.
--- KEYS job, steps, waiters, open, attempts, entries, lease on the step, session
+-- KEYS job, steps, waiters, open, attempts, entries, lease on the step, session, finished
 -- ARGV 1 jobId  2 step number  3 lease token ('' = the step must have no lease, '*' = whatever the lease says)
 --      4 step JSON or ''  5 attempt JSON or ''  6 result JSON or ''  7 entry JSON or ''  8 next look of the sweeper (ms)
 --      9 retention of a finished job (ms)  10 inbox key prefix  11 retention of a session's recent entries (ms), 0 for none
 --      12 JSON of the notes for the brain  13 JSON of the end for lists  14 channel of endings
---      15... event JSONs for whoever waits
+--      15 how many finished jobs to keep  16 key prefix of jobs  17... event JSONs for whoever waits
 local head, ended = unpack(redis.call('HMGET', KEYS[1], 'head', 'end'))
 if not head then return 'gone' end
 if ended then return 'done' end
@@ -33,13 +33,25 @@ else
   end
 end
 for _, gateway in ipairs(redis.call('SMEMBERS', KEYS[3])) do
-  for i = 15, #ARGV do
-    redis.call('XADD', ARGV[10] .. gateway, 'MAXLEN', '~', 10000, '*', 'job', ARGV[1], 'event', ARGV[i])
+  local inbox = ARGV[10] .. gateway
+  for i = 17, #ARGV do
+    redis.call('XADD', inbox, 'MAXLEN', '~', 10000, '*', 'job', ARGV[1], 'event', ARGV[i])
   end
+  -- The inbox of a gateway that died must not come back to stay.
+  redis.call('PEXPIRE', inbox, 3600000)
 end
 if ARGV[6] ~= '' then
   redis.call('UNLINK', KEYS[3], KEYS[2])
   redis.call('PEXPIRE', KEYS[1], ARGV[9])
+  redis.call('ZADD', KEYS[9], ARGV[8], ARGV[1])
+  local most = tonumber(ARGV[15])
+  if redis.call('ZCARD', KEYS[9]) > most then
+    redis.call('ZREMRANGEBYSCORE', KEYS[9], '-inf', ARGV[8] - ARGV[9])
+    -- A few at a time: a limit that was lowered must not make one commit slow.
+    local over = math.min(20, math.max(0, redis.call('ZCARD', KEYS[9]) - most))
+    local oldest = redis.call('ZPOPMIN', KEYS[9], over)
+    for i = 1, #oldest, 2 do redis.call('UNLINK', ARGV[16] .. oldest[i]) end
+  end
   if ARGV[3] == '*' then redis.call('PUBLISH', ARGV[14], ARGV[1]) end
 end
 return 'ok'
