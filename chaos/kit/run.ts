@@ -8,10 +8,10 @@ import { createRandom } from './random.ts'
 import { recoveriesAfter } from './recovery.ts'
 import { watchStreams } from './watch-streams.ts'
 
-const LANES = 100
+const LANES = 150
 /** Of the time: without harm first, to compare with; the rest after the harm is to come to an end. */
-const CALM_SHARE = 0.12
-const HAVOC_SHARE = 0.66
+const CALM_SHARE = 0.08
+const HAVOC_SHARE = 0.76
 
 export interface Plan {
   seconds: number
