@@ -181,10 +181,10 @@ function commitArguments(
 function begunFrom(reply: [string, string?, number?, string?, ...string[]]): Begun {
   const [state, job, starts, starters, ...steps] = reply
   if (state === 'done' || state === 'gone' || state === 'later') return { state }
-  const record = upToDate({
-    job: JSON.parse(job!) as Job,
+  const record = {
+    job: upToDate(JSON.parse(job!) as Job),
     steps: steps.map((step) => JSON.parse(step) as Step),
-  })
+  }
   if (state !== 'go') return { state: 'moved', ...record }
   return { state, ...record, starts: starts!, starters: JSON.parse(starters!) as Start[] }
 }

@@ -55,7 +55,8 @@ function recordFrom([job, result, underway]: (string | null)[], steps: string[])
   const stored = JSON.parse(job) as Job
   if (isOfLaterVersion(stored)) return 'later'
   return {
-    ...upToDate({ job: stored, steps: steps.map((step) => JSON.parse(step) as Step) }),
+    job: upToDate(stored),
+    steps: steps.map((step) => JSON.parse(step) as Step),
     result: result ? (JSON.parse(result) as JobResult) : null,
     underway: underway ? (JSON.parse(underway) as Underway) : null,
   }

@@ -6,7 +6,11 @@
 --      12 JSON of the notes for the brain  13 JSON of the end for lists  14 channel of endings
 --      15 how many finished jobs to keep  16 key prefix of jobs  17... event JSONs for whoever waits
 local head, ended = unpack(redis.call('HMGET', KEYS[1], 'head', 'end'))
-if not head then return 'gone' end
+if not head then
+  -- Records of version 1 have neither.
+  if redis.call('HEXISTS', KEYS[1], 'job') == 0 then return 'gone' end
+  if redis.call('HEXISTS', KEYS[1], 'result') == 1 then return 'done' end
+end
 if ended then return 'done' end
 if redis.call('LLEN', KEYS[2]) ~= tonumber(ARGV[2]) then return 'moved' end
 if ARGV[3] ~= '*' then
