@@ -4,7 +4,14 @@ import type { Job } from '@hyperguild/core/job.ts'
 import type { Step } from '@hyperguild/core/step.ts'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import type { Fence } from './job-store.ts'
-import { openTestQueue, RETENTION_MS, stepOf, type TestQueue, WORKS } from './queue.fixture.ts'
+import {
+  KEPT_JOBS,
+  openTestQueue,
+  RETENTION_MS,
+  stepOf,
+  type TestQueue,
+  WORKS,
+} from './queue.fixture.ts'
 
 const SMALL = 'ollama/small'
 const NOW = 6000
@@ -219,4 +226,21 @@ test('only the latest entries of a session are kept at hand, oldest first', asyn
   const entries = await at.store.recentEntries('long')
   expect(entries).toHaveLength(50)
   expect([entries[0]!.job_id, entries.at(-1)!.job_id]).toEqual(['job-3', 'job-52'])
+})
+
+test('only so many finished jobs are kept, the oldest go first; open ones are not counted', async () => {
+  const at = open()
+  const waiting = await at.submit()
+  const ended: Job[] = []
+  for (let count = 0; count < KEPT_JOBS + 3; count += 1) {
+    const job = await at.submit({ chain: [SMALL] })
+    const record = failed(SMALL, 'network')
+    const place = { step: stepOf(job), job, fence: 'unleased', lookAtMs: count } as const
+    await at.store.commit(place, record, advance(job, [], record, NOW))
+    ended.push(job)
+  }
+  const known = await at.store.readAll(ended.map((job) => job.id))
+  expect(known.map((record) => record !== null)).toEqual(ended.map((_, index) => index >= 3))
+  expect(await at.store.read(waiting.id)).not.toBeNull()
+  expect(await at.redis.zcard(at.keys.finished)).toBe(KEPT_JOBS)
 })

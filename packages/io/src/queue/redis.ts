@@ -90,7 +90,8 @@ async function untilReady(redis: Redis, timeoutMs: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     let lastError: Error | undefined
     const onError = (error: Error) => {
-      lastError = error
+      // What the server itself says is worth more than how its connection ended.
+      if (lastError?.name !== 'ReplyError') lastError = error
     }
     const settle = (problem?: ConfigError) => {
       clearTimeout(timer)

@@ -1,15 +1,16 @@
 import { advance } from '@hyperguild/core/advance.ts'
-import { failed } from '@hyperguild/core/job.fixture.ts'
-import type { Job } from '@hyperguild/core/job.ts'
+import { applying, candidate, failed, PATCH } from '@hyperguild/core/job.fixture.ts'
+import { JOB_VERSION, type Job } from '@hyperguild/core/job.ts'
 import type { Step } from '@hyperguild/core/step.ts'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
-import { openTestQueue, stepOf, type TestQueue } from './queue.fixture.ts'
+import { openTestQueue, stepOf, type TestQueue, WORKS } from './queue.fixture.ts'
 import { sweep } from './sweeper.ts'
 
 const SMALL = 'ollama/small'
 const LARGE = 'ollama/large'
 const UNSERVED_MS = 30_000
 const STEP_LIMIT_MS = 20_000
+const STEP_GRACE_MS = 30_000
 
 const open = () => openTestQueue({ redisUrl: inject('redisUrl'), atEnd: onTestFinished })
 
@@ -159,4 +160,72 @@ test('a job whose record is lost is not looked for again and again', async () =>
   await sweepOnce(at)
   expect(await at.queued(SMALL)).toEqual([idOf(job, 0)])
   expect(await at.store.dueJobs(Number.MAX_SAFE_INTEGER, 10)).toEqual([job.id])
+})
+
+test('a step whose worker does not come to an end is given up in its stead, and the next model is queued', async () => {
+  const at = open()
+  const job = await at.submit({ deadlineAtMs: 4_000_000_000_000 })
+  await at.store.begin(stepOf(job), WORKS, 'w1')
+  await at.lease(stepOf(job), 'w1')
+  const { underway } = (await at.store.read(job.id))!
+  at.clock.ms = underway!.atMs + STEP_LIMIT_MS + STEP_GRACE_MS
+  await sweepOnce(at)
+  expect((await at.store.read(job.id))!.steps).toEqual([])
+
+  at.clock.ms += UNSERVED_MS + 1
+  await sweepOnce(at)
+  expect((await at.store.read(job.id))!.steps).toMatchObject([
+    {
+      outcome: { failure: 'timeout_total', message: expect.stringContaining('within 20 s') },
+      startedAtMs: underway!.atMs,
+      worker: 'sweeper',
+    },
+  ])
+  expect(await at.queued(LARGE)).toEqual([idOf(job, 1)])
+  const late = candidate(SMALL)
+  const to = { step: stepOf(job), job, fence: { leaseToken: 'w1' }, lookAtMs: 0 } as const
+  expect(await at.store.commit(to, late, advance(job, [], late, at.clock.ms))).toBe('moved')
+})
+
+test('a result that is being applied is not taken out of the hands of its worker, however late it is', async () => {
+  const at = open()
+  const job = await at.submit({ pinned: true, apply: true })
+  await recordAndDie(at, job, candidate(SMALL, { patch: PATCH }))
+  const apply = stepOf(job, { step: 1, kind: 'apply' })
+  await at.lease(apply, 'w1')
+  at.clock.ms = job.deadlineAtMs + 3_600_000
+  await sweepOnce(at)
+  expect(await at.store.attach(job.id, 'g')).toBeNull()
+  const done = applying(SMALL)
+  const steps = (await at.store.read(job.id))!.steps
+  const to = { step: apply, job, fence: { leaseToken: 'w1' }, lookAtMs: 0 } as const
+  expect(await at.store.commit(to, done, advance(job, steps, done, at.clock.ms))).toBe('ok')
+})
+
+test('a job of a later version is left alone, past its deadline too', async () => {
+  const at = open()
+  const job = await at.submit({ version: JOB_VERSION + 1 })
+  const before = await at.redis.hgetall(at.keys.job(job.id))
+  at.clock.ms = job.deadlineAtMs + 3_600_000
+  await sweepOnce(at, [])
+  expect(await at.redis.hgetall(at.keys.job(job.id))).toEqual(before)
+  expect(await at.queued(SMALL)).toEqual([])
+})
+
+test('with very many open jobs each is looked at less often, so that new ones are not kept waiting', async () => {
+  const at = open()
+  const jobs = await Promise.all(
+    Array.from({ length: 1000 }, (_, n) => at.submit(n < 100 ? {} : { deadlineAtMs: 600_000 })),
+  )
+  for (let n = 0; n < 99_000; n += 1000) {
+    const others = Array.from({ length: 1000 }, (_, k) => ['1000000000000', `other-${n + k}`])
+    await at.redis.zadd(at.keys.open, ...others.flat())
+  }
+  for (const job of jobs) await at.queue.add(stepOf(job))
+  await sweepOnce(at, [SMALL])
+  expect(await at.store.dueJobs(0, 2000)).toHaveLength(200)
+  const looks = await at.redis.zrange(at.keys.open, '1', '999999999999', 'BYSCORE', 'WITHSCORES')
+  expect(looks).toHaveLength(1600)
+  // 100,000 jobs at 400 a second; the end of a job is not missed for that.
+  expect(new Set(looks.filter((_, n) => n % 2 === 1))).toEqual(new Set(['65000', '250000']))
 })
