@@ -108,7 +108,7 @@ export const environmentSchema = z.object({
   HYPERGUILD_JOB_KB: named(
     wholeNumber(16, 65_536),
     '8192',
-    'kilobytes a call may hold, and a job with all it was given to read',
+    'kilobytes a job may hold, with all it was given to read',
   ),
   HYPERGUILD_KEPT_JOBS: named(
     wholeNumber(1, 10_000_000),
