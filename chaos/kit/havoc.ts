@@ -30,9 +30,9 @@ export interface Havoc {
 
 /** What may happen, and how often in each round: so even a short run sees all of it. */
 const DEEDS = {
-  'kill worker': 14,
-  'kill gateway': 3,
-  'kill redis': 2,
+  'kill worker': 7,
+  'kill gateway': 2,
+  'kill redis': 1,
   'stop worker': 1,
   'freeze worker': 2,
   'freeze gateway': 1,
