@@ -19,11 +19,18 @@ export function createProgress(ctx: ServerContext, heartbeatMs: number): Progres
   let progress = 0
   let latest = 'queued'
   let timer: NodeJS.Timeout | undefined
+  /** A quick worker may begin before we have said that the job is queued. */
+  const early: JobEvent[] = []
   function send(): void {
     if (progressToken === undefined || ctx.mcpReq.signal.aborted) return
     progress += 1
     const params = { progressToken, progress, message: latest }
     ctx.mcpReq.notify({ method: 'notifications/progress', params }).catch(() => {})
+  }
+  function tell(event: JobEvent): void {
+    if (event.kind === 'done') return
+    latest = eventText(event)
+    send()
   }
   return {
     isWanted: progressToken !== undefined,
@@ -31,11 +38,11 @@ export function createProgress(ctx: ServerContext, heartbeatMs: number): Progres
       latest = message
       send()
       timer = setInterval(send, heartbeatMs)
+      for (const event of early.splice(0)) tell(event)
     },
     report(event) {
-      if (event.kind === 'done') return
-      latest = eventText(event)
-      send()
+      if (timer === undefined) early.push(event)
+      else tell(event)
     },
     stop() {
       clearInterval(timer)
