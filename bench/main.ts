@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { report } from '@hyperguild/io/process/service.ts'
+import { backlog } from './backlog.ts'
 import { gateway } from './gateway.ts'
 import { type BenchFleet, type FleetKind, startBenchFleet } from './kit/fleet.ts'
 import { describeMachine, machineText, rowsText, verdictOf } from './kit/report.ts'
@@ -21,6 +22,7 @@ const SCENARIOS: readonly Scenario[] = [
   latency,
   overhead,
   rate,
+  backlog,
   gateway,
   workspace,
   sandbox,
