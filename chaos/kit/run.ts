@@ -11,7 +11,7 @@ import { watchStreams } from './watch-streams.ts'
 const LANES = 150
 /** Of the time: without harm first, to compare with; the rest after the harm is to come to an end. */
 const CALM_SHARE = 0.08
-const HAVOC_SHARE = 0.76
+const HAVOC_SHARE = 0.82
 
 export interface Plan {
   seconds: number
@@ -42,7 +42,7 @@ export async function runChaos(fleet: ChaosFleet, plan: Plan): Promise<Findings>
   const lanes = startLanes(fleet, plan)
   await pause(calmMs)
   const calm = lanes.outcomes.length
-  const everyMs = (havocMs / plan.kills) * KILLS_SHARE
+  const everyMs = (havocMs / plan.kills) * KILLS_SHARE * 0.9
   const havoc = startHavoc(fleet, createRandom(seed), everyMs)
   const havocAtMs = Date.now()
   const isDone = () =>
