@@ -69,7 +69,7 @@ test("a trainer's writer sees only what its reader made of the log, and its note
   await vi.waitFor(async () => {
     const found = await client.ask('brain_query', { query: 'article numbers' })
     expect(found.notes).toMatchObject([{ title: 'Article numbers', tags: ['keys'] }])
-  })
+  }, 15_000)
 })
 
 test('a retrospective of a session without entries says so', async () => {
