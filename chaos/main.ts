@@ -82,7 +82,7 @@ function readArguments(): (Plan & { json: boolean }) | number {
       json: values.json,
       seconds,
       jobs: numberFrom('--jobs', values.jobs) ?? (isFull ? FULL.jobs : Number.POSITIVE_INFINITY),
-      kills: numberFrom('--kills', values.kills) ?? (isFull ? FULL.kills : Math.round(seconds / 3)),
+      kills: numberFrom('--kills', values.kills) ?? (isFull ? FULL.kills : Math.ceil(seconds / 4)),
       seed: numberFrom('--seed', values.seed) ?? Date.now() % 1_000_000,
     }
   } catch (error) {

@@ -9,9 +9,10 @@ import { recoveriesAfter } from './recovery.ts'
 import { watchStreams } from './watch-streams.ts'
 
 const LANES = 150
-/** Of the time: without harm first, to compare with; the rest after the harm is to come to an end. */
+/** Of the time, without harm first, to compare with. */
 const CALM_SHARE = 0.08
-const HAVOC_SHARE = 0.82
+/** After the harm, for what it hit to be recovered and everything to come to its end. */
+const DRAIN_MS = 22_000
 
 export interface Plan {
   seconds: number
@@ -37,7 +38,7 @@ export async function runChaos(fleet: ChaosFleet, plan: Plan): Promise<Findings>
   const { seed, seconds } = plan
   const startedAtMs = Date.now()
   const calmMs = seconds * 1000 * CALM_SHARE
-  const havocMs = seconds * 1000 * HAVOC_SHARE
+  const havocMs = Math.max(seconds * 500, seconds * 1000 - calmMs - DRAIN_MS)
   const watch = watchStreams(fleet.redisUrl)
   const lanes = startLanes(fleet, plan)
   await pause(calmMs)
